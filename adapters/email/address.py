@@ -1,0 +1,65 @@
+"""Which addresses are taken, and their canonical form.
+
+Narrower than RFC 5321 on purpose: no quoted local parts, no address literals, no routing characters (`%`, `!`),
+no SMTPUTF8. What passes can stand in an SMTP command and in a header without quoting, so it can inject nothing.
+Messages name the fault, never the address: they may be logged.
+"""
+
+import re
+from typing import Final
+
+import idna
+
+MAX_ADDRESS: Final = 254
+MAX_LOCAL: Final = 64
+MAX_DOMAIN: Final = 253
+
+_ATOM = r"[A-Za-z0-9#$&'*+/=?^_`{|}~-]+"
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_LOCAL: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+_DOMAIN: Final = re.compile(rf"(?:{_LABEL}\.)+{_LABEL}")
+_CANONICAL: Final = re.compile(rf"{_LOCAL.pattern}@{_DOMAIN.pattern}")
+
+
+def normalize(address: str) -> str:
+    """`local@domain` with the domain lower-cased and in ASCII (IDNA 2008). ValueError says what is wrong."""
+    address = address.strip()
+    if not address.isprintable() or any(c.isspace() for c in address):
+        raise ValueError("an e-mail address holds no blanks, line breaks or control characters")
+    if address.count("@") != 1:
+        raise ValueError("an e-mail address has exactly one @, as in name@example.org")
+    local, _, domain = address.partition("@")
+    canonical = f"{_local(local)}@{normalize_domain(domain)}"
+    if len(canonical) > MAX_ADDRESS:
+        raise ValueError(f"an e-mail address has at most {MAX_ADDRESS} characters")
+    return canonical
+
+
+def normalize_domain(domain: str) -> str:
+    """The domain in lower-case ASCII. ValueError says what is wrong."""
+    try:
+        ascii_domain = idna.encode(domain, uts46=True).decode("ascii").lower()
+    except idna.IDNAError:
+        raise ValueError("what follows the @ is not a domain name, as in example.org") from None
+    if len(ascii_domain) > MAX_DOMAIN or _DOMAIN.fullmatch(ascii_domain) is None:
+        raise ValueError("what follows the @ must be a full domain name, as in example.org")
+    if ascii_domain.rpartition(".")[2].isdigit():
+        raise ValueError("what follows the @ must be a domain name, not an IP address")
+    return ascii_domain
+
+
+def is_canonical(address: str) -> bool:
+    """Whether the address is as `normalize` leaves it: safe in commands and headers. About a microsecond."""
+    return len(address) <= MAX_ADDRESS and _CANONICAL.fullmatch(address) is not None
+
+
+def _local(local: str) -> str:
+    if not local:
+        raise ValueError("the part before the @ is missing")
+    if not local.isascii():
+        raise ValueError("the part before the @ holds letters that this mail system cannot carry (only ASCII)")
+    if len(local) > MAX_LOCAL:
+        raise ValueError(f"the part before the @ has at most {MAX_LOCAL} characters")
+    if _LOCAL.fullmatch(local) is None:
+        raise ValueError("the part before the @ holds a character or a dot that is not allowed there")
+    return local

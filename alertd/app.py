@@ -1,0 +1,208 @@
+"""Where everything is built, once, from the settings. Nothing here decides anything about alerts."""
+
+import ipaddress
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+from fastapi import FastAPI
+from structlog.typing import FilteringBoundLogger
+
+from alertd.clock import SystemClock
+from alertd.core.access import Access
+from alertd.core.approve import Approvals
+from alertd.core.bells import Bells
+from alertd.core.channels import Channels, ChannelSpec
+from alertd.core.dispatch import Dispatcher
+from alertd.core.intake import Intake, IntakeParts
+from alertd.core.lanes import Lanes
+from alertd.core.links import Links
+from alertd.core.metrics import Metrics
+from alertd.core.plan import Planner
+from alertd.core.preview import Previews
+from alertd.core.render import Renderer
+from alertd.core.report import Reports
+from alertd.core.revoked import Revoked
+from alertd.core.settle import Settler
+from alertd.core.subscribe import Subscribers
+from alertd.core.sweep import Sweeper
+from alertd.domain.alert import Purpose
+from alertd.domain.retry import RetryPolicy
+from alertd.identity import kept_secret, new_id
+from alertd.ports.adapter import Service, Tools
+from alertd.ports.clock import Clock
+from alertd.ports.failpoint import Failpoint, nothing
+from alertd.ports.stores import Retention
+from alertd.ports.territory import Territory
+from alertd.settings import Settings
+from alertd.storage.store import Store
+from alertd.territory import load_territory
+from alertd.web.main import create_app
+from alertd.web.services import Services
+
+
+@dataclass(slots=True)
+class Current:
+    """What a reload replaces, all at once."""
+
+    settings: Settings
+    territory: Territory
+    renderer: Renderer
+
+    @property
+    def service(self) -> Service:
+        return self.settings.speaker
+
+    @property
+    def retry(self) -> RetryPolicy:
+        r = self.settings.delivery.retry
+        return RetryPolicy(r.base.total_seconds(), r.cap.total_seconds(), r.max_attempts)
+
+    @property
+    def lifetimes(self) -> Mapping[Purpose, timedelta]:
+        return {purpose: self.settings.delivery.lifetime.of(purpose) for purpose in Purpose}
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The built daemon, before it is told to live (see `alertd.daemon`)."""
+
+    current: Current
+    clock: Clock
+    log: FilteringBoundLogger
+    store: Store
+    access: Access
+    channels: Channels
+    planner: Planner
+    settler: Settler
+    sweeper: Sweeper
+    services: Services
+    web: FastAPI
+
+
+def open_store(settings: Settings, *, exclusive: bool = False) -> AbstractAsyncContextManager[Store]:
+    """The store alone, for the commands that work on it directly, daemon running or not."""
+    settings.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Store.open(settings.store.url, exclusive=exclusive)
+
+
+def current_of(settings: Settings) -> Current:
+    """Read zones and templates. Raises ValueError naming the file and the fault."""
+    territory = load_territory(settings.zones)
+    renderer = Renderer(settings.speaker, template_folders=_template_folders(settings))
+    if problems := renderer.check():
+        raise ValueError("\n".join(problems))
+    return Current(settings, territory, renderer)
+
+
+def _template_folders(settings: Settings) -> list[Path]:
+    """The operator's own beside the configuration file, then those shipped."""
+    own = [settings.file.parent / "templates"] if settings.file else []
+    return [folder for folder in (*own, settings.shipped / "templates") if folder.is_dir()]
+
+
+def specs(settings: Settings) -> Sequence[ChannelSpec]:
+    """The configured channels as the core knows them."""
+    default = settings.service.languages[0]
+    return [
+        ChannelSpec(c.name, c.adapter, c.kind, c.config, c.language or default, c.exercise, c.purposes)
+        for c in settings.channels.values()
+    ]
+
+
+@asynccontextmanager
+async def build(settings: Settings, *, failpoint: Failpoint = nothing) -> AsyncIterator[House]:
+    """Everything, wired, its store open and exclusively ours. Raises StoreBusy, ValueError, OSError."""
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(settings, exclusive=True))
+        yield _wire(settings, store, failpoint)
+
+
+def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
+    clock, bells, revoked, metrics = SystemClock(), Bells(), Revoked(), Metrics()
+    log: FilteringBoundLogger = structlog.get_logger()
+    current = current_of(settings)
+    links = Links(kept_secret(settings.state / "links.key"), settings.api.public_url, clock)
+    settler = Settler(
+        store,
+        clock=clock,
+        chance=random.random,
+        policy=lambda: current.retry,
+        bells=bells,
+        metrics=metrics,
+        log=log,
+        failpoint=failpoint,
+    )
+    dispatcher = Dispatcher(store, store, settler, clock=clock, bells=bells, revoked=revoked, metrics=metrics, log=log)
+    lanes = Lanes(store, dispatcher, clock=clock, bells=bells, metrics=metrics, log=log, failpoint=failpoint)
+
+    def tools_of(channel: str) -> Tools:
+        return Tools(clock, log.bind(channel=channel), current.service, settings.state, links.unsubscribe_url)
+
+    channels = Channels(
+        lanes,
+        clock=clock,
+        metrics=metrics,
+        log=log,
+        tools_of=tools_of,
+        renderer=lambda: current.renderer,
+        state=settings.state,
+    )
+    intake = Intake(
+        IntakeParts(
+            store=store,
+            clock=clock,
+            bells=bells,
+            revoked=revoked,
+            metrics=metrics,
+            failpoint=failpoint,
+            new_id=new_id,
+            service=lambda: current.service,
+            territory=lambda: current.territory,
+            carriers=channels.carriers,
+            lifetimes=lambda: current.lifetimes,
+        )
+    )
+    access = Access(store, clock)
+    services = Services(
+        clock=clock,
+        service=lambda: current.service,
+        territory=lambda: current.territory,
+        intake=intake,
+        approvals=Approvals(store, clock, bells),
+        reports=Reports(store, clock, bells),
+        previews=Previews(store, channels, clock, service=lambda: current.service, territory=lambda: current.territory),
+        channels=channels,
+        subscribers=Subscribers(store, channels, clock, territory=lambda: current.territory),
+        access=access,
+        links=links,
+        metrics=metrics,
+        ready=store.ready,
+        loopback_only=is_loopback(settings.api.host),
+    )
+    return House(
+        current=current,
+        clock=clock,
+        log=log,
+        store=store,
+        access=access,
+        channels=channels,
+        planner=Planner(store, clock=clock, bells=bells, metrics=metrics, log=log, failpoint=failpoint),
+        settler=settler,
+        sweeper=Sweeper(store, store, clock=clock, bells=bells, metrics=metrics, log=log, retention=Retention()),
+        services=services,
+        web=create_app(services),
+    )
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

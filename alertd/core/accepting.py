@@ -1,0 +1,185 @@
+"""What every acceptance has in common: identity, channels, the one transaction, and the answer told again."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from alertd.core.audience import Carrier, choose, cohort_of, targets_of
+from alertd.core.bells import Bells
+from alertd.core.metrics import Metrics
+from alertd.core.revoked import Revoked
+from alertd.core.submission import Accepted, Identity, Submission, checked
+from alertd.domain.alert import Alert, AlertState, Purpose
+from alertd.domain.priority import priority_of
+from alertd.domain.problems import Conflict, Invalid, Problem, Unavailable
+from alertd.domain.times import cap_time
+from alertd.ports.adapter import Service
+from alertd.ports.clock import Clock
+from alertd.ports.failpoint import Failpoint
+from alertd.ports.stores import ChannelPlan, IdempotencyKey, IntakeStore, NewAlert, Token
+from alertd.ports.territory import Territory
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """The caller's key and a hash of what it came with."""
+
+    key: str
+    fingerprint: str
+
+
+Encode = Callable[[Accepted], bytes]
+"""Makes the answer; it is stored with the alert, so that a repeat is answered word for word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeParts:
+    """What intake is made of. `service`, `territory` and `carriers` are asked each time: SIGHUP changes them."""
+
+    store: IntakeStore
+    clock: Clock
+    bells: Bells
+    revoked: Revoked
+    metrics: Metrics
+    failpoint: Failpoint
+    new_id: Callable[[datetime], str]
+    service: Callable[[], Service]
+    territory: Callable[[], Territory]
+    carriers: Callable[[], list[Carrier]]
+    lifetimes: Callable[[], Mapping[Purpose, timedelta]]
+
+
+class Acceptance:
+    """The steps; `alertd.core.intake` puts them in order."""
+
+    def __init__(self, parts: IntakeParts) -> None:
+        self._ = parts
+        self._in_flight: set[tuple[str, str]] = set()
+
+    @contextmanager
+    def once(self, token: Token, idempotency: Idempotency | None) -> Iterator[None]:
+        """Raises Conflict while another request with this key is being answered."""
+        if idempotency is None:
+            yield
+            return
+        mark = (token.name, idempotency.key)
+        if mark in self._in_flight:
+            raise Conflict("a request with this Idempotency-Key is still in flight")
+        self._in_flight.add(mark)
+        try:
+            yield
+        finally:
+            self._in_flight.discard(mark)
+
+    async def replay(self, token: Token, idempotency: Idempotency | None) -> bytes | None:
+        """The answer already given for this key, if any; Invalid where it was given to another request."""
+        if idempotency is None:
+            return None
+        stored = await self._.store.answer(token.name, idempotency.key)
+        return _same(stored.fingerprint, idempotency.fingerprint, stored.body) if stored else None
+
+    def checked(self, submission: Submission) -> Submission:
+        """Settled on the territory and lawful. Raises Invalid."""
+        self._refuse_unknown_channels(submission)
+        return checked(submission, self._.territory(), self._.clock.now())
+
+    def plans(self, submission: Submission) -> tuple[ChannelPlan, ...]:
+        return choose(
+            self._.carriers(),
+            purpose=submission.purpose,
+            status=submission.status,
+            wanted=submission.channels,
+        )
+
+    def identity(self) -> Identity:
+        now = self._.clock.now()
+        service = self._.service()
+        sent = cap_time(now.astimezone(ZoneInfo(service.timezone)))
+        return Identity(id=self._.new_id(now), sender=service.sender, sent=sent)
+
+    def new(
+        self, alert: Alert, token: Token, plans: tuple[ChannelPlan, ...], idempotency: Idempotency | None
+    ) -> NewAlert:
+        """All that the transaction writes, as for a first alert that goes out at once."""
+        now = self._.clock.now()
+        key = IdempotencyKey(token.name, idempotency.key, idempotency.fingerprint, b"") if idempotency else None
+        return NewAlert(
+            alert=alert,
+            state=AlertState.PENDING,
+            priority=priority_of(alert),
+            accepted_at=now,
+            deadline=alert.expires or now + self._.lifetimes()[alert.purpose],
+            actor=token.name,
+            cohort=cohort_of(alert.status),
+            plans=plans,
+            targets=targets_of(alert),
+            idempotency=key,
+        )
+
+    async def refuse_empty(self, new: NewAlert) -> None:
+        """Raises Invalid where nobody at all would get this: an officer must not believe he has warned."""
+        what = f"{new.alert.status} {new.alert.purpose} messages"
+        if not new.plans:
+            raise Invalid(Problem(("channels",), f"no channel carries {what}: nobody would get this"))
+        if any(plan.broadcast for plan in new.plans):
+            return
+        channels = [plan.channel for plan in new.plans]
+        if not await self._.store.reaches(channels, cohort=new.cohort, purpose=new.alert.purpose, targets=new.targets):
+            nobody = f"nobody of the {new.cohort} cohort is subscribed to {what} in these zones"
+            raise Invalid(Problem(("info",), f"{nobody}: nobody would get this"))
+
+    async def accept(self, new: NewAlert, encode: Encode) -> bytes:
+        """The transaction. When this returns the alert survives kill -9 and power loss. Raises Unavailable."""
+        alert = new.alert
+        channels = tuple(plan.channel for plan in new.plans)
+        answer = encode(Accepted(alert.id, alert.identifier, alert.sender, alert.sent, new.state, channels))
+        if new.idempotency is not None:
+            new = replace(new, idempotency=replace(new.idempotency, body=answer))
+        began = self._.clock.monotonic()
+        self._.failpoint("accept")
+        try:
+            with self._revoking(new.ancestors):
+                stored = await self._.store.accept(new)
+            self._.failpoint("commit")
+        finally:  # even where the caller was cancelled while the commit went through
+            self._.bells.plan.ring()
+            self._.bells.sweep.ring()
+        if stored is not None and new.idempotency is not None:
+            return _same(stored.fingerprint, new.idempotency.fingerprint, stored.body)
+        self._.metrics.accept.observe(self._.clock.monotonic() - began)
+        self._.metrics.alerts.labels(alert.purpose, alert.status, alert.msg_type).inc()
+        self._.failpoint("wake")
+        return answer
+
+    @contextmanager
+    def _revoking(self, ancestors: tuple[str, ...]) -> Iterator[None]:
+        """Nothing of the ancestors starts from here on. If the store cannot commit they live on; after a Conflict
+        they do not, since somebody else has already ended them."""
+        fresh = self._.revoked.add(ancestors)
+        try:
+            yield
+        except Unavailable:
+            self._.revoked.restore(fresh)
+            raise
+
+    def _refuse_unknown_channels(self, submission: Submission) -> None:
+        carriers = {c.name: c for c in self._.carriers()}
+        problems = []
+        for i, name in enumerate(submission.channels or ()):
+            carrier = carriers.get(name)
+            if carrier is None:
+                there = ", ".join(carriers) or "none"
+                problems.append(Problem(("channels", i), f"no channel {name!r}; there are {there}"))
+            elif carrier.broadcast and not carrier.exercise and not submission.status.is_real:
+                why = f"{name!r} is not marked for exercises: {submission.status} may not use it"
+                problems.append(Problem(("channels", i), why))
+        if problems:
+            raise Invalid(*problems)
+
+
+def _same(stored: str, given: str, body: bytes) -> bytes:
+    if stored != given:
+        raise Invalid(Problem(("header", "Idempotency-Key"), "this key was used for another request: use a new one"))
+    return body

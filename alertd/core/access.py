@@ -1,0 +1,77 @@
+"""Tokens: 256 random bits shown once, kept as their SHA-256; scopes say what, modes say how real."""
+
+import hashlib
+import secrets
+
+from alertd.domain.alert import Status
+from alertd.domain.problems import Forbidden, Invalid, Problem
+from alertd.ports.clock import Clock
+from alertd.ports.stores import Token, TokenStore
+
+SCOPES = frozenset(
+    {
+        "alerts:send",
+        "alerts:draft",
+        "alerts:approve",
+        "alerts:read",
+        "subscribers:read",
+        "subscribers:write",
+        "ingest",
+        "admin",
+    }
+)
+_LONGEST_NAME = 100
+MODES = frozenset(status.value for status in Status)
+
+
+class Access:
+    def __init__(self, store: TokenStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def authenticate(self, secret: str) -> Token | None:
+        """The live token of this secret. Looked up by digest, so its time says nothing of the secret."""
+        return await self._store.find_token(_digest(secret))
+
+    async def create(self, name: str, scopes: frozenset[str], modes: frozenset[str] | None, *, actor: str) -> str:
+        """Make a token and return its secret, which is not kept. Raises Invalid, Conflict."""
+        problems = [
+            *(
+                Problem(("scope", s), f"no such scope; one of {', '.join(sorted(SCOPES))}")
+                for s in sorted(scopes - SCOPES)
+            ),
+            *(
+                Problem(("mode", m), f"no such status; one of {', '.join(sorted(MODES))}")
+                for m in sorted((modes or frozenset()) - MODES)
+            ),
+        ]
+        if not scopes:
+            problems.append(Problem(("scope",), "at least one is needed"))
+        if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+            problems.append(Problem(("name",), f"1 to {_LONGEST_NAME} printable characters"))
+        if problems:
+            raise Invalid(*problems)
+        secret = f"alertd_{secrets.token_urlsafe(32)}"
+        await self._store.add_token(Token(name, _digest(secret), scopes, modes, self._clock.now()), actor=actor)
+        return secret
+
+
+def holds(token: Token, scope: str) -> bool:
+    return scope in token.scopes or "admin" in token.scopes
+
+
+def allow(token: Token, scope: str) -> None:
+    """Raises Forbidden unless the token has the scope; `admin` has them all."""
+    if not holds(token, scope):
+        raise Forbidden(f"token {token.name!r} lacks the scope {scope}")
+
+
+def allow_mode(token: Token, status: Status) -> None:
+    """Raises Forbidden where the token is limited to other modes, e.g. a drill token sending an Actual alert."""
+    if token.modes is not None and status.value not in token.modes:
+        allowed = ", ".join(sorted(token.modes))
+        raise Forbidden(f"token {token.name!r} may only send {allowed}, not {status}")
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

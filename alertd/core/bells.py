@@ -1,0 +1,82 @@
+"""How one part of the core tells another that there is work, without polling."""
+
+import asyncio
+from collections import defaultdict
+
+from alertd.ports.clock import Clock
+
+
+class Bell:
+    """Rung after a change; whoever waits wakes. A ring while nobody waits is not lost."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        self._event.set()
+
+    def hush(self) -> None:
+        """Forget earlier rings: call before looking for work, so that a ring while looking counts."""
+        self._event.clear()
+
+    async def wait(self, clock: Clock, seconds: float | None = None) -> None:
+        """Return when rung, or after that many seconds."""
+        if seconds is None:
+            await self._event.wait()
+            return
+        if seconds <= 0 or self._event.is_set():
+            await asyncio.sleep(0)
+            return
+        rung = asyncio.ensure_future(self._event.wait())
+        timer = asyncio.ensure_future(clock.sleep(seconds))
+        try:
+            await asyncio.wait((rung, timer), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            rung.cancel()
+            timer.cancel()
+
+
+class Bells:
+    """One bell per listener: the planner, the sweeper, each lane; and one per alert that somebody watches."""
+
+    def __init__(self) -> None:
+        self.plan = Bell()
+        self.sweep = Bell()
+        self._lanes: dict[tuple[str, int], Bell] = {}
+        self._watchers: defaultdict[str, set[Bell]] = defaultdict(set)
+
+    def lane(self, channel: str, priority: int) -> Bell:
+        return self._lanes.setdefault((channel, priority), Bell())
+
+    def ring_lane(self, channel: str, priority: int) -> None:
+        self.lane(channel, priority).ring()
+
+    def ring_channel(self, channel: str) -> None:
+        for (name, _), bell in self._lanes.items():
+            if name == channel:
+                bell.ring()
+
+    def ring_all(self) -> None:
+        self.plan.ring()
+        self.sweep.ring()
+        for bell in self._lanes.values():
+            bell.ring()
+
+    def watch(self, alert_id: str) -> Bell:
+        bell = Bell()
+        self._watchers[alert_id].add(bell)
+        return bell
+
+    def unwatch(self, alert_id: str, bell: Bell) -> None:
+        self._watchers[alert_id].discard(bell)
+        if not self._watchers[alert_id]:
+            del self._watchers[alert_id]
+
+    def changed(self, alert_id: str) -> None:
+        """Something the receipts of this alert show has changed."""
+        for bell in self._watchers.get(alert_id, ()):
+            bell.ring()
+
+    def all_changed(self) -> None:
+        for alert_id in tuple(self._watchers):
+            self.changed(alert_id)

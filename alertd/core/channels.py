@@ -1,0 +1,266 @@
+"""The configured channels: each opened, kept open, watched and closed by one task of its own."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from structlog.typing import FilteringBoundLogger
+
+from alertd.core.audience import Carrier
+from alertd.core.dispatch import OpenChannel
+from alertd.core.gate import Gate
+from alertd.core.lanes import Lanes
+from alertd.core.metrics import Metrics
+from alertd.core.render import Renderer
+from alertd.core.single import SinglePage
+from alertd.domain.alert import Alert, Purpose
+from alertd.domain.circuit import CircuitPolicy
+from alertd.domain.delivery import Reason, Retry, State, Verdict
+from alertd.ports.adapter import Adapter, AdapterType, Health, Message, Notice, Tools, Traits
+from alertd.ports.clock import Clock
+
+REOPEN = 30.0
+CHECK_EVERY = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSpec:
+    """A channel as configured. Two equal specs are the same channel: a reload leaves it alone.
+
+    `language` is what a broadcast channel speaks; `exercise` marks a broadcast channel that drills may use.
+    """
+
+    name: str
+    adapter: str
+    kind: AdapterType
+    config: Any
+    language: str
+    exercise: bool = False
+    purposes: frozenset[Purpose] = frozenset(Purpose)
+
+    @property
+    def traits(self) -> Traits:
+        return self.kind.traits_of(self.config)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStatus:
+    """For the readiness board. `provable` is the highest state this channel can ever prove."""
+
+    name: str
+    adapter: str
+    broadcast: bool
+    exercise: bool
+    ready: bool
+    detail: str
+    provable: State
+    facts: Mapping[str, str | int | float] = field(default_factory=dict)
+
+
+_OPENING = Health(ready=False, detail="opening")
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A channel with the task that keeps it."""
+
+    spec: ChannelSpec
+    gate: Gate
+    task: asyncio.Task[None] | None = None
+    adapter: Adapter | None = None
+    health: Health = _OPENING
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Channels:
+    """`tools_of(channel)` lends an adapter what it needs; `lanes` runs it once it is open."""
+
+    def __init__(
+        self,
+        lanes: Lanes,
+        *,
+        clock: Clock,
+        metrics: Metrics,
+        log: FilteringBoundLogger,
+        tools_of: Callable[[str], Tools],
+        renderer: Callable[[], Renderer],
+        state: Path,
+    ) -> None:
+        self._lanes = lanes
+        self._clock = clock
+        self._metrics = metrics
+        self._log = log
+        self._tools_of = tools_of
+        self._renderer = renderer
+        self._state = state
+        self._kept: dict[str, _Kept] = {}
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    async def apply(self, specs: Iterable[ChannelSpec], *, restart: bool = False, drain: float = 20.0) -> None:
+        """Make the open channels those of `specs`: unchanged ones go on undisturbed (unless `restart`), others drain
+        for at most `drain` seconds and close. What was not sent stays queued."""
+        wanted = {spec.name: spec for spec in specs}
+        leaving = [k for k in self._kept.values() if restart or wanted.get(k.spec.name) != k.spec]
+        await self._close(leaving, drain)
+        for name, spec in wanted.items():
+            if name not in self._kept:
+                self._kept[name] = kept = _Kept(spec, self._gate(spec))
+                kept.task = asyncio.create_task(self._keep(kept), name=f"channel {name}")
+        self._kept = {name: self._kept[name] for name in wanted}
+
+    async def close(self, drain: float) -> None:
+        """Refuse new work everywhere at once, give what is in flight `drain` seconds, then end it."""
+        await self._close(list(self._kept.values()), drain)
+
+    async def opened(self, seconds: float) -> None:
+        """Return when every channel was tried once, or after that many seconds."""
+        waiting = [asyncio.ensure_future(kept.opened.wait()) for kept in self._kept.values()]
+        if waiting:
+            _, late = await asyncio.wait(waiting, timeout=seconds)
+            for task in late:
+                task.cancel()
+
+    async def _close(self, leaving: Sequence[_Kept], drain: float) -> None:
+        tasks = []
+        for kept in leaving:
+            kept.gate.stop()
+            self._kept.pop(kept.spec.name, None)
+            if kept.task is not None:
+                if kept.adapter is None:
+                    kept.task.cancel()
+                tasks.append(kept.task)
+        self._lanes.ring([kept.spec.name for kept in leaving])
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=drain)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _keep(self, kept: _Kept) -> None:
+        """Open the channel and run its lanes; a channel that cannot open is tried again and harms no other."""
+        spec = kept.spec
+        while not kept.gate.stopping:
+            try:
+                async with spec.kind.open(spec.name, spec.config, self._tools_of(spec.name)) as adapter:
+                    kept.adapter = adapter
+                    tending = asyncio.create_task(self._tend(kept, adapter))
+                    try:
+                        await self._lanes.run(self._open_channel(kept, adapter))
+                    finally:
+                        tending.cancel()
+                        kept.adapter = None
+            except Exception as error:  # noqa: BLE001  whatever it is, it must not harm another channel
+                self._tell(kept, Health(ready=False, detail=f"{type(error).__name__}: {error}"))
+                self._log.exception("channel failed", channel=spec.name)
+                kept.opened.set()
+                await self._clock.sleep(REOPEN)
+
+    async def _tend(self, kept: _Kept, adapter: Adapter) -> None:
+        while True:
+            self._tell(kept, await adapter.check())
+            kept.opened.set()
+            await self._clock.sleep(CHECK_EVERY if kept.health.ready else REOPEN)
+
+    def _tell(self, kept: _Kept, health: Health) -> None:
+        if not health.ready and kept.health.ready:
+            self._log.warning("channel not ready", channel=kept.spec.name, detail=health.detail)
+        kept.health = health
+        self._metrics.channel_ready.labels(kept.spec.name).set(health.ready)
+
+    def _gate(self, spec: ChannelSpec) -> Gate:
+        traits = spec.traits
+        return Gate(self._clock, rate=traits.rate, halts=3 if traits.addressed else 1, policy=CircuitPolicy())
+
+    def _open_channel(self, kept: _Kept, adapter: Adapter) -> OpenChannel:
+        spec = kept.spec
+        return OpenChannel(spec.name, spec.adapter, adapter, adapter.traits, kept.gate, self._renderer, spec.language)
+
+    # --- what others ask --------------------------------------------------------------------------------------------
+
+    @property
+    def names(self) -> Sequence[str]:
+        return tuple(self._kept)
+
+    def addressed(self) -> Sequence[str]:
+        return tuple(name for name, kept in self._kept.items() if kept.spec.traits.addressed)
+
+    def adapter_of(self, channel: str) -> str:
+        """The name of its adapter; KeyError for an unknown channel."""
+        return self._kept[channel].spec.adapter
+
+    def language(self, channel: str) -> str:
+        return self._kept[channel].spec.language
+
+    def carriers(self) -> list[Carrier]:
+        return [
+            Carrier(s.name, s.adapter, not s.traits.addressed, s.exercise, s.purposes, s.traits.provable)
+            for s in (kept.spec for kept in self._kept.values())
+        ]
+
+    def status(self) -> Sequence[ChannelStatus]:
+        return tuple(self._status(kept) for kept in self._kept.values())
+
+    def _status(self, kept: _Kept) -> ChannelStatus:
+        spec, traits = kept.spec, kept.spec.traits
+        closed = kept.gate.channel_closed_until()
+        detail = kept.health.detail
+        if kept.gate.halted is not None:
+            detail = f"halted: {kept.gate.halted}"
+        elif closed is not None:
+            detail = f"held until {closed.isoformat(timespec='seconds')}"
+        ready = kept.health.ready and closed is None and kept.gate.halted is None
+        return ChannelStatus(
+            spec.name,
+            spec.adapter,
+            not traits.addressed,
+            spec.exercise,
+            ready,
+            detail,
+            traits.provable,
+            kept.health.facts,
+        )
+
+    def normalize(self, channel: str, address: str) -> str:
+        """The canonical form of an address; ValueError for an unknown or broadcast channel, or a bad address."""
+        kept = self._kept.get(channel)
+        if kept is None:
+            raise ValueError(f"no channel {channel!r}; there are {', '.join(self.addressed()) or 'none'}")
+        if not kept.spec.traits.addressed:
+            raise ValueError(f"channel {channel!r} is a broadcast channel: nobody subscribes to it here")
+        return kept.spec.kind.normalize(kept.spec.config, address)
+
+    def public_facts(self, channel: str) -> Mapping[str, str]:
+        spec = self._kept[channel].spec
+        return spec.kind.public_facts(spec.config, self._state)
+
+    def pace(self, channel: str) -> float | None:
+        """Parcels a second this channel has shown or is limited to; None where nothing is known yet."""
+        return self._kept[channel].gate.pace
+
+    def message(self, channel: str, alert: Alert, *, language: str, blocks: int, deadline: datetime) -> Message:
+        """What the channel would carry; KeyError for an unknown channel."""
+        kept = self._kept[channel]
+        notice = self._renderer().notice(
+            alert,
+            channel=channel,
+            adapter=kept.spec.adapter,
+            language=language or kept.spec.language,
+            blocks=blocks,
+            deadline=deadline,
+            root=alert.identifier,
+        )
+        return kept.adapter.render(notice) if kept.adapter else Message(notice, f"{notice.title}\n\n{notice.text}")
+
+    async def send_single(self, channel: str, notice: Notice, endpoint_id: int, address: str) -> Verdict:
+        """One message outside the alert road (the mail that asks a citizen to confirm), without retry."""
+        kept = self._kept.get(channel)
+        if kept is None or kept.adapter is None:
+            return Retry(Reason.CONNECT)
+        page = SinglePage(kept.adapter.render(notice), endpoint_id, address)
+        await kept.adapter.send(page, page.settle)
+        return page.verdict

@@ -1,0 +1,102 @@
+"""Lanes: one queue per channel and priority. The emergency's lanes are its own; nothing else may borrow them."""
+
+import asyncio
+from collections.abc import Iterable
+
+from structlog.typing import FilteringBoundLogger
+
+from alertd.core.bells import Bells
+from alertd.core.dispatch import LEASE, Dispatcher, OpenChannel
+from alertd.core.metrics import Metrics
+from alertd.domain.priority import PRIORITIES
+from alertd.domain.problems import Unavailable
+from alertd.ports.clock import Clock
+from alertd.ports.failpoint import Failpoint
+from alertd.ports.stores import Claim, WorkStore
+
+PAGES_IN_FLIGHT = 2
+"""Per lane: while one page is being sent the next is claimed. Bounds what a crash may duplicate."""
+
+_STORE_PAUSE = 1.0
+_IDLE_PAUSE = 5.0
+
+
+class Lanes:
+    """Runs the lanes of open channels."""
+
+    def __init__(
+        self,
+        store: WorkStore,
+        dispatcher: Dispatcher,
+        *,
+        clock: Clock,
+        bells: Bells,
+        metrics: Metrics,
+        log: FilteringBoundLogger,
+        failpoint: Failpoint,
+    ) -> None:
+        self._store = store
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._bells = bells
+        self._metrics = metrics
+        self._log = log
+        self._failpoint = failpoint
+
+    async def run(self, channel: OpenChannel) -> None:
+        """Until the channel's gate stops: then what is in flight is finished and the rest released."""
+        async with asyncio.TaskGroup() as group:
+            for priority in PRIORITIES:
+                group.create_task(self._lane(channel, priority))
+
+    def ring(self, channels: Iterable[str]) -> None:
+        """Wake their lanes, e.g. to notice that their gate has stopped."""
+        for channel in channels:
+            self._bells.ring_channel(channel)
+
+    async def _lane(self, channel: OpenChannel, priority: int) -> None:
+        pages: set[asyncio.Task[None]] = set()
+        bell = self._bells.lane(channel.name, priority)
+        try:
+            while not channel.gate.stopping:
+                bell.hush()
+                claim = await self._claim(channel, priority)
+                if claim is None:
+                    await bell.wait(self._clock, await self._pause(channel, priority))
+                    continue
+                self._failpoint("claim")
+                page = asyncio.create_task(self._dispatcher.carry(channel, priority, claim))
+                pages.add(page)
+                page.add_done_callback(pages.discard)
+                if len(pages) >= PAGES_IN_FLIGHT:
+                    await asyncio.wait(pages, return_when=asyncio.FIRST_COMPLETED)
+            if pages:
+                await asyncio.wait(pages)
+        finally:
+            for page in pages:
+                page.cancel()
+            if pages:
+                await asyncio.wait(pages)
+
+    async def _claim(self, channel: OpenChannel, priority: int) -> Claim | None:
+        if channel.gate.channel_closed_until() is not None:
+            return None
+        try:
+            return await self._store.claim(
+                channel.name, priority, limit=channel.traits.page_size, now=self._clock.now(), lease=LEASE
+            )
+        except Unavailable as error:
+            self._metrics.store_refusals.labels("claim").inc()
+            self._log.error("a lane waits for the store", channel=channel.name, error=str(error))
+            await self._clock.sleep(_STORE_PAUSE)
+            return None
+
+    async def _pause(self, channel: OpenChannel, priority: int) -> float:
+        """Seconds until there may be something to claim, if nobody rings before."""
+        now = self._clock.now()
+        due = await self._store.next_due(channel.name, priority)
+        closed = channel.gate.channel_closed_until()
+        moments = [m for m in (due, closed) if m is not None]
+        if due is None or not moments:
+            return _IDLE_PAUSE
+        return min(_IDLE_PAUSE, max(0.005, (max(moments) - now).total_seconds()))

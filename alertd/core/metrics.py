@@ -1,0 +1,78 @@
+"""What is measured, in one place. Own registry: two daemons in one process do not share counters."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from alertd.domain.delivery import Accepted, Delivered, Verdict
+from alertd.ports.stores import LaneDepth
+
+_LATENCY = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300)
+_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.accept = Histogram(
+            "alertd_accept_seconds",
+            "From the parsed request to the durable alert",
+            buckets=_LATENCY,
+            registry=registry,
+        )
+        self.first_attempt = Histogram(
+            "alertd_first_attempt_seconds",
+            "From acceptance to the first attempt on a channel",
+            ["channel"],
+            buckets=_LATENCY,
+            registry=registry,
+        )
+        self.attempts = Counter(
+            "alertd_attempts_total",
+            "Attempts by channel, verdict and reason",
+            ["channel", "verdict", "reason"],
+            registry=registry,
+        )
+        self.fenced = Counter("alertd_fenced_total", "Verdicts that came after their lease was lost", registry=registry)
+        self.settle_batch = Histogram(
+            "alertd_settle_batch_size", "Receipts per group commit", buckets=_SIZES, registry=registry
+        )
+        self.alerts = Counter(
+            "alertd_alerts_total", "Alerts accepted", ["purpose", "status", "msg_type"], registry=registry
+        )
+        self.store_refusals = Counter(
+            "alertd_store_unavailable_total",
+            "Times the store could not take a change",
+            ["verb"],
+            registry=registry,
+        )
+        self.channel_ready = Gauge(
+            "alertd_channel_ready", "1 while the channel could send", ["channel"], registry=registry
+        )
+        self._depth = Gauge(
+            "alertd_lane_depth", "Deliveries waiting in a lane", ["channel", "priority"], registry=registry
+        )
+        self._oldest = Gauge(
+            "alertd_lane_oldest_seconds",
+            "Age of the oldest waiting delivery",
+            ["channel", "priority"],
+            registry=registry,
+        )
+
+    def attempt(self, channel: str, verdict: Verdict) -> None:
+        reason = "" if isinstance(verdict, Accepted | Delivered) else verdict.reason
+        self.attempts.labels(channel, type(verdict).__name__.lower(), reason).inc()
+
+    def lanes(self, depths: Iterable[LaneDepth], now: datetime) -> None:
+        """Replace the lane gauges by what the store counts now."""
+        self._depth.clear()
+        self._oldest.clear()
+        for lane in depths:
+            self._depth.labels(lane.channel, lane.priority).set(lane.depth)
+            age = (now - lane.oldest).total_seconds() if lane.oldest else 0.0
+            self._oldest.labels(lane.channel, lane.priority).set(max(0.0, age))
+
+    def exposition(self) -> bytes:
+        """The Prometheus text format."""
+        return generate_latest(self.registry)

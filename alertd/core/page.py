@@ -1,0 +1,94 @@
+"""The page an adapter takes its parcels from: every single start passes here."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from alertd.core.gate import CHANNEL, Gate
+from alertd.core.revoked import Revoked
+from alertd.ports.adapter import Message, Parcel
+from alertd.ports.clock import Clock
+
+
+class GatedPage:
+    """Implements `alertd.ports.adapter.Page` over one group of claimed deliveries.
+
+    `taken` maps what was started and is not yet settled to the moment it started; `left` is what was never
+    started, with when it may be tried again (None: at once).
+    """
+
+    def __init__(
+        self,
+        message: Message,
+        parcels: Iterable[Parcel],
+        *,
+        priority: int,
+        gate: Gate,
+        clock: Clock,
+        revoked: Revoked,
+        origin: Callable[[str], str],
+        on_start: Callable[[datetime], None],
+    ) -> None:
+        self._message = message
+        self._queue = deque(parcels)
+        self._priority = priority
+        self._gate = gate
+        self._clock = clock
+        self._revoked = revoked
+        self._origin = origin
+        self._on_start = on_start
+        self._deferred: list[tuple[int, datetime | None]] = []
+        self.parcels = {parcel.delivery_id: parcel for parcel in self._queue}
+        self.taken: dict[int, datetime] = {}
+
+    @property
+    def message(self) -> Message:
+        return self._message
+
+    async def take(self, up_to: int = 1) -> Sequence[Parcel]:
+        while self._queue and not self._closed():
+            granted = await self._gate.turn(self._priority, min(up_to, len(self._queue)))
+            if not granted:
+                continue
+            batch = [] if self._closed() else self._pick(granted)
+            self._gate.give_back(granted - len(batch))
+            if batch:
+                self._start(batch)
+                return batch
+        return ()
+
+    @property
+    def left(self) -> list[tuple[int, datetime | None]]:
+        again = self._gate.channel_closed_until()
+        return [*self._deferred, *((parcel.delivery_id, again) for parcel in self._queue)]
+
+    def _closed(self) -> bool:
+        """For good: revoked, expired, stopping, or the whole channel held."""
+        notice = self._message.notice
+        return (
+            self._gate.stopping
+            or notice.alert.id in self._revoked
+            or self._clock.now() >= notice.deadline
+            or self._gate.channel_closed_until() is not None
+        )
+
+    def _pick(self, count: int) -> list[Parcel]:
+        batch: list[Parcel] = []
+        while self._queue and len(batch) < count:
+            parcel = self._queue.popleft()
+            until = self._closed_until(parcel) if self._gate.watching else None
+            if until is None:
+                batch.append(parcel)
+            else:
+                self._deferred.append((parcel.delivery_id, until))
+        return batch
+
+    def _closed_until(self, parcel: Parcel) -> datetime | None:
+        origin = self._origin(parcel.address)
+        return self._gate.closed_until(CHANNEL) or (origin and self._gate.closed_until(origin)) or None
+
+    def _start(self, batch: Sequence[Parcel]) -> None:
+        now = self._clock.now()
+        if not self.taken:
+            self._on_start(now)
+        self.taken.update((parcel.delivery_id, now) for parcel in batch)

@@ -1,0 +1,182 @@
+"""Settle: verdicts become receipts, many in one commit; what comes next is decided here and nowhere else."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from structlog.typing import FilteringBoundLogger
+
+from alertd.core.bells import Bells
+from alertd.core.metrics import Metrics
+from alertd.domain.alert import Purpose
+from alertd.domain.delivery import (
+    OUTCOME_UNKNOWN,
+    Accepted,
+    Delivered,
+    Event,
+    Gone,
+    Halt,
+    Reason,
+    Refused,
+    Retry,
+    Verdict,
+)
+from alertd.domain.problems import Unavailable
+from alertd.domain.retry import RetryPolicy, may_repeat
+from alertd.ports.clock import Chance, Clock
+from alertd.ports.failpoint import Failpoint
+from alertd.ports.stores import Outcome, WorkStore
+
+FLUSH_SECONDS = 0.02
+FLUSH_SIZE = 1_000
+_STORE_PAUSE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What is known of an attempt besides its verdict. `attempts` counts this one."""
+
+    delivery_id: int
+    token: int
+    alert_id: str
+    channel: str
+    priority: int
+    purpose: Purpose
+    idempotent: bool
+    attempts: int
+    deadline: datetime
+    started_at: datetime
+
+
+def outcome(attempt: Attempt, verdict: Verdict, *, policy: RetryPolicy, now: datetime, chance: float) -> Outcome:
+    """What a verdict makes of a delivery. Pure."""
+
+    def to(
+        event: Event,
+        reason: Reason | None,
+        *,
+        ref: str | None = None,
+        due: datetime | None = None,
+        exposed: bool = False,
+    ) -> Outcome:
+        return Outcome(attempt.delivery_id, attempt.token, event, reason, ref, due, exposed, attempt.started_at, now)
+
+    match verdict:
+        case Accepted(ref):
+            return to(Event.ACCEPT, None, ref=ref, exposed=True)
+        case Delivered(ref):
+            return to(Event.DELIVER, None, ref=ref, exposed=True)
+        case Refused(reason):
+            return to(Event.FAIL, reason)
+        case Gone(reason):
+            return to(Event.RETIRE, reason)
+        case Halt(reason):
+            event, why, due = _again(attempt, Retry(reason), policy, now, chance)
+            return to(event, why, due=due)
+        case Retry(reason):
+            event, why, due = _again(attempt, verdict, policy, now, chance)
+            return to(event, why, due=due, exposed=reason in OUTCOME_UNKNOWN)
+        case _:
+            assert_never(verdict)
+
+
+def _again(
+    attempt: Attempt, verdict: Retry, policy: RetryPolicy, now: datetime, chance: float
+) -> tuple[Event, Reason, datetime | None]:
+    if not may_repeat(verdict.reason, idempotent=attempt.idempotent, purpose=attempt.purpose):
+        return Event.FAIL, verdict.reason, None
+    due = policy.next_due(verdict, attempts=attempt.attempts, now=now, deadline=attempt.deadline, chance=chance)
+    if due is not None:
+        return Event.RETRY, verdict.reason, due
+    if attempt.attempts >= policy.max_attempts:
+        return Event.FAIL, verdict.reason, None
+    return Event.EXPIRE, verdict.reason, None
+
+
+class Settler:
+    """Collects outcomes and commits them together: after FLUSH_SECONDS, or FLUSH_SIZE of them."""
+
+    def __init__(
+        self,
+        store: WorkStore,
+        *,
+        clock: Clock,
+        chance: Chance,
+        policy: Callable[[], RetryPolicy],
+        bells: Bells,
+        metrics: Metrics,
+        log: FilteringBoundLogger,
+        failpoint: Failpoint,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._chance = chance
+        self._policy = policy
+        self._bells = bells
+        self._metrics = metrics
+        self._log = log
+        self._failpoint = failpoint
+        self._waiting: list[tuple[Attempt, Outcome]] = []
+        self._full = asyncio.Event()
+        self._some = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def put(self, attempt: Attempt, verdict: Verdict) -> None:
+        """Take a verdict; it is durable once `drained`."""
+        self._failpoint("answered")
+        self._metrics.attempt(attempt.channel, verdict)
+        made = outcome(attempt, verdict, policy=self._policy(), now=self._clock.now(), chance=self._chance())
+        self._waiting.append((attempt, made))
+        self._empty.clear()
+        self._some.set()
+        if len(self._waiting) >= FLUSH_SIZE:
+            self._full.set()
+
+    async def drained(self) -> None:
+        """Return when everything put so far is durable."""
+        self._full.set()
+        await self._empty.wait()
+
+    async def run(self) -> None:
+        """Until cancelled; stop it only after `drained`. A store that refuses is asked again, nothing is dropped."""
+        while True:
+            await self._some.wait()
+            if not self._full.is_set():
+                await self._linger()
+            batch, self._waiting = self._waiting[:FLUSH_SIZE], self._waiting[FLUSH_SIZE:]
+            if len(self._waiting) < FLUSH_SIZE:
+                self._full.clear()
+            await self._flush(batch)
+            if not self._waiting:
+                self._some.clear()
+                self._empty.set()
+
+    async def _linger(self) -> None:
+        timer = asyncio.ensure_future(self._clock.sleep(FLUSH_SECONDS))
+        full = asyncio.ensure_future(self._full.wait())
+        try:
+            await asyncio.wait((timer, full), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+            full.cancel()
+
+    async def _flush(self, batch: list[tuple[Attempt, Outcome]]) -> None:
+        while True:
+            try:
+                ours = await self._store.settle([made for _, made in batch])
+                break
+            except Unavailable as error:
+                self._metrics.store_refusals.labels("settle").inc()
+                self._log.error("receipts wait for the store", waiting=len(batch), error=str(error))
+                await self._clock.sleep(_STORE_PAUSE)
+        self._failpoint("settle")
+        self._metrics.settle_batch.observe(len(batch))
+        if len(ours) < len(batch):
+            self._metrics.fenced.inc(len(batch) - len(ours))
+        for channel, priority in {(a.channel, a.priority) for a, o in batch if o.event is Event.RETRY}:
+            self._bells.ring_lane(channel, priority)
+        for alert_id in {attempt.alert_id for attempt, _ in batch}:
+            self._bells.changed(alert_id)

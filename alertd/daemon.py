@@ -1,0 +1,241 @@
+"""The life of the daemon: start in order, reload on SIGHUP, stop in order and within bounds."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import uvicorn
+import uvloop
+
+from alertd.app import House, build, current_of, specs
+from alertd.core.access import SCOPES
+from alertd.identity import keep
+from alertd.logs import configure
+from alertd.notify import Notifier, inherited_sockets, watchdog_interval
+from alertd.ports.failpoint import BOUNDARIES, Failpoint, nothing
+from alertd.settings import ConfigError, Settings, load
+
+DRAIN = 20.0
+"""Seconds given to what is in flight when the daemon stops; then it is cut off, its outcome unknown."""
+
+FLUSH = 10.0
+OPENING = 10.0
+BACKLOG = 2_048
+
+
+def main(config: Path | None) -> int:
+    """Run until SIGTERM or SIGINT; 0 after an orderly stop, 1 when a part of the core died.
+
+    Raises ConfigError and StoreBusy before anything has started.
+    """
+    configure(os.environ.get("ALERTD_LOG", "info"))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(serve(load(config), config))
+
+
+async def serve(settings: Settings, config: Path | None = None) -> int:
+    """The daemon in the running loop."""
+    notifier = Notifier(os.environ.get("NOTIFY_SOCKET"))
+    with _signals() as (stop, reload):
+        async with build(settings, failpoint=_failpoint(os.environ.get("ALERTD_FAILPOINT", ""))) as house:
+            async with _living(house, notifier) as core:
+                watcher = asyncio.create_task(_reload_on(reload, house, config, notifier))
+                stopped = asyncio.create_task(stop.wait())
+                done, _ = await asyncio.wait({stopped, *core}, return_when=asyncio.FIRST_COMPLETED)
+                watcher.cancel()
+                notifier.stopping()
+            return _verdict(house, done - {stopped})
+
+
+@asynccontextmanager
+async def _living(house: House, notifier: Notifier) -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Start in order; on the way out refuse new work, stop planning, drain, flush, close."""
+    sockets = inherited_sockets() or [_bind(house.current.settings)]
+    recovered = await house.sweeper.start()
+    if recovered:
+        house.log.warning("queued again what was in flight when the last daemon ended", deliveries=recovered)
+    server = _Server(_server_config(house))
+    settling = asyncio.create_task(house.settler.run(), name="settler")
+    await house.channels.apply(specs(house.current.settings))
+    planning = asyncio.create_task(house.planner.run(), name="planner")
+    sweeping = asyncio.create_task(house.sweeper.run(), name="sweeper")
+    await house.channels.opened(OPENING)
+    await _bootstrap(house)
+    serving = asyncio.create_task(server.serve(sockets=sockets), name="server")
+    beating = asyncio.create_task(_beat(notifier), name="watchdog")
+    core = [settling, planning, sweeping, serving]
+    try:
+        _announce(house, sockets)
+        notifier.ready()
+        yield core
+    finally:
+        house.store.stopping()
+        server.should_exit = True
+        for task in (planning, sweeping):
+            task.cancel()
+        await house.channels.close(DRAIN)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(house.settler.drained(), FLUSH)
+        for task in (settling, beating):
+            task.cancel()
+        await asyncio.gather(*core, beating, return_exceptions=True)
+
+
+def _verdict(house: House, died: set[asyncio.Task[None]]) -> int:
+    for task in died:
+        house.log.critical("a part of the daemon died", part=task.get_name(), exc_info=task.exception())
+    return 1 if died else 0
+
+
+# --- reload --------------------------------------------------------------------
+
+
+async def _reload_on(event: asyncio.Event, house: House, config: Path | None, notifier: Notifier) -> None:
+    while True:
+        await event.wait()
+        event.clear()
+        notifier.reloading()
+        await reload(house, config)
+        notifier.ready()
+
+
+async def reload(house: House, config: Path | None) -> bool:
+    """Read channels, zones and templates again. A faulty configuration is refused whole and the old one stays."""
+    try:
+        fresh = current_of(load(config))
+        _same_house(house.current.settings, fresh.settings)
+    except (ConfigError, ValueError, OSError) as error:
+        house.log.error("reload refused, the running configuration stays", reason=str(error))
+        return False
+    speaks_differently = fresh.service != house.current.service
+    house.current.settings, house.current.territory, house.current.renderer = (
+        fresh.settings,
+        fresh.territory,
+        fresh.renderer,
+    )
+    await house.channels.apply(specs(fresh.settings), restart=speaks_differently)
+    house.log.info("reloaded", channels=list(house.channels.names), zones=len(fresh.territory.zones))
+    return True
+
+
+def _same_house(old: Settings, new: Settings) -> None:
+    """What a reload cannot change: the address, the store, the state folder."""
+    for what, before, after in (
+        ("api", old.api, new.api),
+        ("store", old.store, new.store),
+        ("service.state", old.state, new.state),
+    ):
+        if before != after:
+            raise ValueError(f"{what} cannot change in a running daemon: restart it")
+
+
+# --- the server ----------------------------------------------------------------
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: how the daemon stops is ours to order."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _server_config(house: House) -> uvicorn.Config:
+    return uvicorn.Config(
+        house.web,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=5,
+    )
+
+
+def _bind(settings: Settings) -> socket.socket:
+    """Listen before anything starts, so that a taken address is one clear error."""
+    family = socket.AF_INET6 if ":" in settings.api.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((settings.api.host, settings.api.port))
+    except OSError as error:
+        sock.close()
+        raise OSError(f"cannot listen on {settings.api.listen} (key api.listen): {error.strerror}") from None
+    sock.listen(BACKLOG)
+    sock.setblocking(False)  # noqa: FBT003  the socket module takes no keyword
+    return sock
+
+
+def _announce(house: House, sockets: list[socket.socket]) -> None:
+    addresses = [_address(sock) for sock in sockets]
+    house.log.info("listening", addresses=addresses, channels=list(house.channels.names))
+
+
+def _address(sock: socket.socket) -> str:
+    name = sock.getsockname()
+    return name if isinstance(name, str) else f"http://{name[0]}:{name[1]}"
+
+
+async def _bootstrap(house: House) -> None:
+    """With no token at all there would be no way in: make one, print it once, keep it for the operator."""
+    if await house.store.list_tokens():
+        return
+    secret = await house.access.create("bootstrap", frozenset(SCOPES), None, actor="alertd")
+    path = house.current.settings.state / "bootstrap-token"
+    keep(path, f"{secret}\n".encode())
+    sys.stdout.write(f"bootstrap admin token (also in {path}): {secret}\n")
+    sys.stdout.flush()
+
+
+async def _beat(notifier: Notifier) -> None:
+    interval = watchdog_interval()
+    while interval is not None:
+        notifier.watchdog()
+        await asyncio.sleep(interval)
+
+
+# --- signals and failpoints ----------------------------------------------------
+
+
+@contextmanager
+def _signals() -> Iterator[tuple[asyncio.Event, asyncio.Event]]:
+    """(stop, reload): SIGTERM and SIGINT set the first, SIGHUP the second."""
+    loop = asyncio.get_running_loop()
+    stop, hangup = asyncio.Event(), asyncio.Event()
+    handled = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: hangup}
+    for number, event in handled.items():
+        loop.add_signal_handler(number, event.set)
+    try:
+        yield stop, hangup
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)
+
+
+def _failpoint(wanted: str) -> Failpoint:
+    """`boundary:n` kills this process, as a power cut would, the n-th time the road crosses that boundary."""
+    boundary, _, count = wanted.partition(":")
+    if boundary not in BOUNDARIES or not count.isdigit():
+        return nothing
+    left = int(count)
+
+    def crossing(name: str) -> None:
+        nonlocal left
+        if name == boundary:
+            left -= 1
+            if left <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return crossing

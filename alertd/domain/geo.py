@@ -1,0 +1,101 @@
+"""Points, polygons and circles as CAP 1.2 writes them (section 3.2.4): WGS 84, latitude first.
+
+Values only. What a shape *selects* is the business of a `Territory` (see `alertd.ports.territory`).
+"""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Self
+
+MAX_POLYGON_POINTS = 2_000
+MIN_POLYGON_POINTS = 4
+HALF_EARTH_KM = 20_040.0
+POLE, ANTIMERIDIAN = 90.0, 180.0
+
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A WGS 84 position in decimal degrees."""
+
+    lat: float
+    lon: float
+
+    def __post_init__(self) -> None:
+        if not (-POLE <= self.lat <= POLE and -ANTIMERIDIAN <= self.lon <= ANTIMERIDIAN):
+            raise ValueError(f"{self}: latitude must lie in -90..90 and longitude in -180..180")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read CAP's `lat,lon`. Raises ValueError naming the text."""
+        try:
+            lat, lon = (_number(part) for part in text.split(","))
+        except ValueError:
+            raise ValueError(f"{text[:60]!r} is not a 'lat,lon' pair") from None
+        return cls(lat, lon)
+
+    def __str__(self) -> str:
+        return f"{_decimal(self.lat)},{_decimal(self.lon)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Polygon:
+    """A closed ring of at least four points, first and last the same."""
+
+    points: tuple[Point, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.points) < MIN_POLYGON_POINTS:
+            raise ValueError("a polygon needs at least four points, the last repeating the first")
+        if len(self.points) > MAX_POLYGON_POINTS:
+            raise ValueError(f"a polygon of {len(self.points)} points: at most {MAX_POLYGON_POINTS} are read")
+        if self.points[0] != self.points[-1]:
+            raise ValueError("a polygon's last point must repeat its first")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read CAP's blank-separated `lat,lon` pairs. Raises ValueError saying what is wrong."""
+        return cls(tuple(Point.parse(pair) for pair in text.split()))
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.points))
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """A centre and a radius in kilometres."""
+
+    center: Point
+    radius_km: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.radius_km <= HALF_EARTH_KM:
+            raise ValueError(f"a radius of {self.radius_km} km does not fit on the Earth")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read CAP's `lat,lon radius`. Raises ValueError saying what is wrong."""
+        center, _, radius = text.strip().partition(" ")
+        try:
+            kilometres = _number(radius)
+        except ValueError:
+            raise ValueError(f"{text[:60]!r} is not a 'lat,lon radius' circle") from None
+        return cls(Point.parse(center), kilometres)
+
+    def __str__(self) -> str:
+        return f"{self.center} {_decimal(self.radius_km)}"
+
+
+def _number(text: str) -> float:
+    """A plain decimal; float() alone would also take `1_0`, `nan` and the digits of other scripts."""
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(text)
+    return float(text)
+
+
+def _decimal(number: float) -> str:
+    """The shortest text that reads back as this number, without exponent: other readers take only digits."""
+    text = repr(number)
+    return format(Decimal(text), "f") if "e" in text else text

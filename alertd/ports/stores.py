@@ -1,0 +1,410 @@
+"""What the core asks of a store, one narrow Protocol per consumer.
+
+Every method that changes anything is one transaction, with its audit row in it. A store that cannot take a
+change raises `Unavailable` and has stored nothing. Times are aware datetimes in UTC.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from alertd.domain.alert import Alert, AlertState, Purpose
+from alertd.domain.audit import AuditEntry
+from alertd.domain.delivery import Event, Reason, State
+from alertd.domain.subscriber import Cohort, Subscriber
+
+# --- intake ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPlan:
+    """One channel an alert goes to."""
+
+    channel: str
+    adapter: str
+    broadcast: bool
+    provable: State
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Subscribers of `zone` (or `"*"`) who asked for `severity` or milder are told the block `bit`."""
+
+    zone: str
+    bit: int
+    severity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A stored answer for an Idempotency-Key."""
+
+    fingerprint: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """`owner` is the token's name; `fingerprint` a hash of method, path and body; `body` the answer to replay."""
+
+    owner: str
+    key: str
+    fingerprint: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewAlert:
+    """All that one acceptance writes.
+
+    `ancestors` are the ids of the alerts this one follows (Update, Cancel), nearest first and transitive;
+    `ends` says what becomes of the nearest ones. `cohort` is who may be reached. A draft has state DRAFT and its
+    plans lie still until it is approved. `deadline`: nothing is sent after it.
+    """
+
+    alert: Alert
+    state: AlertState
+    priority: int
+    accepted_at: datetime
+    deadline: datetime
+    actor: str
+    cohort: Cohort
+    plans: tuple[ChannelPlan, ...]
+    targets: tuple[Target, ...]
+    ancestors: tuple[str, ...] = ()
+    ends: AlertState | None = None
+    idempotency: IdempotencyKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAlert:
+    """An alert with where it stands. `planned_channels` are the channels of its plans."""
+
+    seq: int
+    alert: Alert
+    state: AlertState
+    priority: int
+    accepted_at: datetime
+    deadline: datetime
+    created_by: str
+    decided_by: str | None = None
+    reject_reason: str | None = None
+    settled_at: datetime | None = None
+    followed_by: str | None = None
+    ancestors: tuple[str, ...] = ()
+    planned_channels: tuple[str, ...] = ()
+
+
+class IntakeStore(Protocol):
+    async def accept(self, new: NewAlert) -> Answer | None:
+        """Write it all or nothing. Returns the stored answer where the key was already used (nothing written).
+
+        Raises Conflict where an ancestor may no longer be followed.
+        """
+        ...
+
+    async def answer(self, owner: str, key: str) -> Answer | None: ...
+
+    async def get_alert(self, alert_id: str) -> StoredAlert:
+        """Raises NotFound."""
+        ...
+
+    async def reaches(
+        self, channels: Sequence[str], *, cohort: Cohort, purpose: Purpose, targets: Sequence[Target]
+    ) -> bool:
+        """Whether the targets select at least one endpoint on any of these channels (no counting)."""
+        ...
+
+    async def decide(self, alert_id: str, *, approve: bool, actor: str, at: datetime, reason: str | None) -> None:
+        """Make a draft pending, or rejected. Raises NotFound, Conflict (no longer a draft), Forbidden (its author)."""
+        ...
+
+    async def requeue(self, alert_id: str, *, actor: str, at: datetime) -> int:
+        """Queue again what failed for retryable reasons; how many. Raises NotFound, Conflict."""
+        ...
+
+
+# --- plan -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PlanJob:
+    """The next piece of planning: one channel of one alert."""
+
+    alert_seq: int
+    alert_id: str
+    channel: str
+    priority: int
+    broadcast: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """`waiting` means an ancestor still has deliveries in flight: come back when some have settled."""
+
+    inserted: int
+    done: bool
+    waiting: bool = False
+
+
+class PlanStore(Protocol):
+    async def next_plan(self, skip: Sequence[PlanJob] = ()) -> PlanJob | None:
+        """The most pressing job: by priority, broadcast channels first, oldest first."""
+        ...
+
+    async def plan_page(self, job: PlanJob, *, window: int, now: datetime) -> Planned:
+        """Insert the deliveries of the next `window` endpoints and move the job's cursor, in one transaction."""
+        ...
+
+
+# --- work -----------------------------------------------------------------------------------------------------
+
+
+class Claimed(NamedTuple):
+    """A delivery under lease. A NamedTuple, because a hundred thousand of them go by."""
+
+    delivery_id: int
+    alert_id: str
+    language: str
+    blocks: int
+    endpoint_id: int
+    address: str
+    attempts: int
+    thread: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one claim got. `token` fences: a settle under another token changes nothing."""
+
+    token: int
+    rows: Sequence[Claimed]
+
+
+class Outcome(NamedTuple):
+    """What became of one attempt. `exposed`: it arrived, or may have. `attempted` is 0 for a release."""
+
+    delivery_id: int
+    token: int
+    event: Event
+    reason: Reason | None
+    ref: str | None
+    due_at: datetime | None
+    exposed: bool
+    started_at: datetime
+    ended_at: datetime
+
+
+class WorkStore(Protocol):
+    """Work is cut so that several daemons could share it: claim, extend, settle, release."""
+
+    async def claim(self, channel: str, priority: int, *, limit: int, now: datetime, lease: float) -> Claim | None:
+        """Lease up to `limit` due deliveries of a lane for `lease` seconds; None where nothing is due."""
+        ...
+
+    async def next_due(self, channel: str, priority: int) -> datetime | None:
+        """When the lane's earliest waiting delivery is due."""
+        ...
+
+    async def extend(self, token: int, *, until: datetime) -> None: ...
+
+    async def settle(self, outcomes: Sequence[Outcome]) -> set[int]:
+        """Write the outcomes as receipts, in one transaction; the ids that were still ours (others are fenced off)."""
+        ...
+
+    async def release(self, token: int, delivery_ids: Sequence[int], *, due_at: datetime | None = None) -> None:
+        """Put back what was claimed and not tried, as if never claimed; due at once or not before `due_at`."""
+        ...
+
+
+# --- sweep ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things are kept, in seconds."""
+
+    unconfirmed: float = 48 * 3600
+    idempotency: float = 7 * 24 * 3600
+    pseudonymise: float = 60 * 24 * 3600
+
+
+class SweepStore(Protocol):
+    async def recover(self, now: datetime, *, everything: bool) -> int:
+        """Queue again what was in flight under a lease that ended, its outcome unknown; `everything` at start."""
+        ...
+
+    async def expire(self, now: datetime, *, limit: int) -> int:
+        """End waiting deliveries whose deadline has passed; how many (call again while it is `limit`)."""
+        ...
+
+    async def supersede(self, now: datetime, *, limit: int) -> int:
+        """End waiting deliveries of alerts that were cancelled or superseded; how many."""
+        ...
+
+    async def next_deadline(self, now: datetime) -> datetime | None: ...
+
+    async def purge(self, now: datetime, keep: Retention) -> Mapping[str, int]: ...
+
+
+# --- report ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The kept sums of one alert on one channel. `states` has every State; `p50_ms` and `p99_ms` run from the
+    alert's acceptance to the provider's answer, from a histogram whose buckets are about 9 % wide."""
+
+    channel: str
+    adapter: str
+    broadcast: bool
+    provable: State
+    states: Mapping[State, int]
+    attempts: int
+    planned: bool
+    first_attempt_at: datetime | None
+    last_settled_at: datetime | None
+    p50_ms: int | None
+    p99_ms: int | None
+
+    @property
+    def total(self) -> int:
+        return sum(self.states.values())
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """One delivery, for people. `address` is as stored; whoever shows it masks it."""
+
+    id: int
+    channel: str
+    address: str
+    language: str
+    state: State
+    attempts: int
+    reason: Reason | None
+    ref: str | None
+    created_at: datetime
+    due_at: datetime | None
+    started_at: datetime | None
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneDepth:
+    channel: str
+    priority: int
+    depth: int
+    oldest: datetime | None
+
+
+class ReportStore(Protocol):
+    async def get_alert(self, alert_id: str) -> StoredAlert: ...
+
+    async def find_by_identifier(self, identifier: str) -> StoredAlert:
+        """Raises NotFound."""
+        ...
+
+    async def list_alerts(
+        self,
+        *,
+        limit: int,
+        before: int | None = None,
+        states: Sequence[AlertState] = (),
+        public: bool = False,
+    ) -> Sequence[StoredAlert]:
+        """Newest first; `before` is a seq. `public`: only what the public may see (Actual, Public, decided)."""
+        ...
+
+    async def tallies(self, alert_id: str) -> Sequence[Tally]: ...
+
+    async def deliveries(
+        self, alert_id: str, *, channel: str | None, state: State | None, limit: int, after: int
+    ) -> Sequence[DeliveryRow]: ...
+
+    async def audience(
+        self, channel: str, *, cohort: Cohort, purpose: Purpose, targets: Sequence[Target]
+    ) -> Mapping[str, int]:
+        """How many endpoints the targets select on a channel, per subscriber language."""
+        ...
+
+    async def depths(self) -> Sequence[LaneDepth]: ...
+
+    async def audit(self, *, after: int, limit: int) -> Sequence[AuditEntry]: ...
+
+    async def audit_head(self) -> tuple[int, str]: ...
+
+
+# --- subscribers ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What an import did."""
+
+    created: int = 0
+    updated: int = 0
+
+
+class SubscriberStore(Protocol):
+    async def enrol(self, batch: Sequence[Subscriber], *, actor: str) -> Enrolment:
+        """Insert or update by endpoint: a subscriber sharing an endpoint (channel + address) with a stored one,
+        or its id, replaces that one's preferences and adds its endpoints. One transaction, one audit row."""
+        ...
+
+    async def get_subscriber(self, subscriber_id: str) -> Subscriber: ...
+
+    async def list_subscribers(self, *, limit: int, after: int) -> tuple[Sequence[Subscriber], int | None]: ...
+
+    async def replace(self, subscriber: Subscriber, *, actor: str) -> None:
+        """Store exactly this (endpoints not named are removed). Raises NotFound."""
+        ...
+
+    async def delete_subscriber(self, subscriber_id: str, *, actor: str) -> None: ...
+
+    def export(self) -> AsyncIterator[Subscriber]: ...
+
+    async def confirm_endpoint(self, endpoint_id: int, *, at: datetime) -> bool: ...
+
+    async def unsubscribe_endpoint(self, endpoint_id: int) -> bool:
+        """Remove the endpoint, and its subscriber with the last one. False where it was not there."""
+        ...
+
+    async def endpoint_id(self, channel: str, address: str) -> int | None: ...
+
+    async def zone_census(self) -> Mapping[str, int]:
+        """Subscribers per zone code, to be loud about zones no longer configured."""
+        ...
+
+
+# --- access ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """`digest` is the SHA-256 in hex of the secret; `modes` None means any status."""
+
+    name: str
+    digest: str
+    scopes: frozenset[str]
+    modes: frozenset[str] | None
+    created_at: datetime
+    revoked_at: datetime | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+class TokenStore(Protocol):
+    async def find_token(self, digest: str) -> Token | None:
+        """A live token only."""
+        ...
+
+    async def add_token(self, token: Token, *, actor: str) -> None:
+        """Raises Conflict where the name is taken by a live token."""
+        ...
+
+    async def list_tokens(self) -> Sequence[Token]: ...
+
+    async def revoke_token(self, name: str, *, actor: str, at: datetime) -> None:
+        """Raises NotFound."""
+        ...

@@ -1,0 +1,69 @@
+"""Where the SQLite file is, and how a connection to it is set up."""
+
+import sqlite3
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.pool import NullPool
+
+from alertd.storage.problems import StoreMisconfigured
+
+_SCHEME: Final = "sqlite://"
+_CACHED_STATEMENTS: Final = 512
+
+_SETTINGS: Final = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA wal_autocheckpoint = 0",  # checkpoints are the writer's own business (checkpoint.py)
+    "PRAGMA journal_size_limit = 268435456",
+    "PRAGMA cache_size = -65536",  # KiB
+    "PRAGMA temp_store = MEMORY",
+)
+
+
+def path_of(url: str) -> Path:
+    """The file a store URL names. `sqlite:///var/lib/x.db` is absolute, with three slashes or four.
+
+    Raises StoreMisconfigured.
+    """
+    if url.startswith(("postgresql:", "postgres:")):
+        raise StoreMisconfigured("store.url: PostgreSQL comes with a later version; use sqlite:///path/to/alertd.db")
+    if not url.startswith(_SCHEME):
+        raise StoreMisconfigured(f"store.url: {url!r} is not a store; use sqlite:///path/to/alertd.db")
+    path = url.removeprefix(_SCHEME)
+    if not path.startswith("/") or path.endswith("/") or "?" in path or ":memory:" in path:
+        raise StoreMisconfigured(f"store.url: {url!r} names no file; use sqlite:///path/to/alertd.db")
+    return Path("/" + path.lstrip("/"))
+
+
+def connect(path: Path, *, busy_seconds: float) -> Connection:
+    """A connection that begins no transaction by itself: whoever runs jobs on it says BEGIN and COMMIT.
+
+    `busy_seconds` is how long a statement waits for another process's lock.
+    """
+    engine = create_engine(
+        "sqlite://",
+        creator=partial(
+            sqlite3.connect,
+            path,
+            timeout=busy_seconds,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=_CACHED_STATEMENTS,
+        ),
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+    )
+    connection = engine.connect()
+    for setting in _SETTINGS:
+        connection.exec_driver_sql(setting)
+    return connection
+
+
+def driver(connection: Connection) -> sqlite3.Connection:
+    """The sqlite3 connection under SQLAlchemy's."""
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    return raw

@@ -1,0 +1,87 @@
+"""The database as the store's parts use it: `read` and `write` take a function of a Connection."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection
+
+from alertd.storage.connect import connect
+from alertd.storage.lock import DaemonLock, Gate
+from alertd.storage.migrate import bring_up_to_date, is_current
+from alertd.storage.queue import Job
+from alertd.storage.readers import Readers
+from alertd.storage.writer import Writer
+
+T = TypeVar("T")
+
+READERS: Final = 3
+BUSY_SECONDS: Final = 5.0
+
+
+class Database:
+    """Jobs from the event loop to the store's threads. A PostgreSQL edition would run the same jobs on a pool."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+
+    async def write(self, work: Callable[[Connection], T], *, urgent: bool = False) -> T:
+        """Run `work` in a transaction; returns once it is durable.
+
+        Whatever `work` raises undoes its changes alone. Raises Unavailable where the database refuses. If the
+        caller is cancelled the change is made all the same.
+        """
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._writer.submit(Job(work, future, urgent))
+        result: T = await future
+        return result
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` on one snapshot. Raises Unavailable where the database cannot be read."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._readers.submit(work, future)
+        result: T = await future
+        return result
+
+
+@asynccontextmanager
+async def open_database(path: Path, *, exclusive: bool) -> AsyncIterator[Database]:
+    """`exclusive` is the daemon; others share the file with it. Raises StoreBusy, StoreTooNew, Unavailable."""
+    loop = asyncio.get_running_loop()
+    async with AsyncExitStack() as stack:
+        lock = DaemonLock(path)
+        stack.callback(lock.release)
+        await asyncio.to_thread(_prepare, path, lock, exclusive=exclusive)
+        gate = Gate(path)
+        stack.callback(gate.close)
+        connections = [await asyncio.to_thread(connect, path, busy_seconds=BUSY_SECONDS) for _ in range(1 + READERS)]
+        for connection in connections:
+            stack.callback(_close, connection)
+        readers = Readers(connections[1:], loop)
+        stack.push_async_callback(asyncio.to_thread, readers.close)
+        writer = Writer(connections[0], gate, loop)
+        stack.push_async_callback(asyncio.to_thread, writer.close)
+        yield Database(writer, readers)
+
+
+def _prepare(path: Path, lock: DaemonLock, *, exclusive: bool) -> None:
+    """Take the lock where we are the daemon, and bring the schema to ours before anyone uses it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if exclusive:
+        lock.acquire()
+        bring_up_to_date(path)
+        return
+    if not is_current(path):
+        lock.acquire()
+        try:
+            bring_up_to_date(path)
+        finally:
+            lock.release()
+
+
+def _close(connection: Connection) -> None:
+    connection.close()
+    connection.engine.dispose()

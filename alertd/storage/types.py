@@ -1,0 +1,92 @@
+"""How values of the domain lie in columns: instants as microseconds, sets as bit masks, JSON as text."""
+
+import json
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Dialect, Integer, Text
+from sqlalchemy.types import TypeDecorator
+
+from alertd.domain.alert import Purpose
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY: Final = 86_400
+
+BigInt = BigInteger().with_variant(Integer(), "sqlite")
+"""Eight bytes everywhere. SQLite's rowid needs the word INTEGER."""
+
+
+def micros(at: datetime) -> int:
+    """Microseconds since 1970 in UTC, exact (a float of seconds would not be)."""
+    since = at - _EPOCH
+    return (since.days * _DAY + since.seconds) * 1_000_000 + since.microseconds
+
+
+def micros_or_none(at: datetime | None) -> int | None:
+    return None if at is None else micros(at)
+
+
+def instant(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def instant_or_none(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else instant(microseconds)
+
+
+def rfc3339(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime, in UTC when it comes out, kept as an integer of microseconds."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        return dialect.type_descriptor(BigInt)
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        del dialect
+        return micros_or_none(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        del dialect
+        return instant_or_none(value)
+
+
+class JsonText(TypeDecorator[Any]):
+    """JSON as plain text, the same on every database."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        del dialect
+        return None if value is None else json_text(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        del dialect
+        return None if value is None else json.loads(value)
+
+
+def json_text(value: object) -> str:
+    """Canonical: sorted keys, no blanks, not escaped."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+_PURPOSE_BIT: Final[Mapping[Purpose, int]] = {Purpose.EMERGENCY: 1, Purpose.SERVICE: 2, Purpose.EVENT: 4}
+
+
+def purpose_bit(purpose: Purpose) -> int:
+    return _PURPOSE_BIT[purpose]
+
+
+def purpose_mask(purposes: Collection[Purpose]) -> int:
+    return sum(_PURPOSE_BIT[purpose] for purpose in set(purposes))
+
+
+def purposes_of(mask: int) -> frozenset[Purpose]:
+    return frozenset(purpose for purpose, bit in _PURPOSE_BIT.items() if mask & bit)

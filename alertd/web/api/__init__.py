@@ -1,0 +1,1 @@
+"""The HTTP API under /v1, as CONTRACT.md words it, and the daemon's own health and metrics."""

@@ -1,0 +1,38 @@
+"""Prometheus metrics."""
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.requests import Request
+from starlette.responses import Response
+
+from alertd.domain.problems import Unavailable
+from alertd.web.api import docs
+from alertd.web.auth import admit
+from alertd.web.services import Services
+
+
+def router(services: Services) -> APIRouter:
+    """`GET /metrics`: for an admin token, or for anybody where the daemon listens on loopback only."""
+    api = APIRouter(tags=["operation"])
+
+    @api.get(
+        "/metrics",
+        operation_id="getMetrics",
+        summary="Metrics in the Prometheus text format",
+        response_class=Response,
+        responses={
+            200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus text"},
+            **docs.problems(),
+        },
+        openapi_extra={"security": [{}, {"bearer": []}]},
+    )
+    async def metrics(request: Request) -> Response:
+        if not services.loopback_only:
+            await admit(request, services.access, "admin")
+        try:
+            services.metrics.lanes(await services.reports.store.depths(), services.clock.now())
+        except Unavailable:
+            services.metrics.store_refusals.labels("depths").inc()
+        return Response(services.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return api

@@ -1,0 +1,146 @@
+"""The calls that make an alert: send, update, cancel. Lean: the bytes are parsed once, the answer goes out as made."""
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from alertd.core.access import allow_mode
+from alertd.core.intake import Encode
+from alertd.core.submission import Accepted
+from alertd.domain.alert import MsgType
+from alertd.domain.problems import Invalid, Problem
+from alertd.ports.stores import Token
+from alertd.web.api import body, docs
+from alertd.web.api.answers import AcceptedAnswer
+from alertd.web.api.convert import infos_of, links_of, submission_of
+from alertd.web.api.fields import AlertId
+from alertd.web.api.reply import JSON
+from alertd.web.api.schemas import AlertIn, CancelIn
+from alertd.web.auth import admit, requires
+from alertd.web.services import Services
+
+_ACCEPTED: dict[int | str, dict[str, Any]] = {
+    202: {"model": AcceptedAnswer, "description": "Durable: it survives kill -9 and power loss"},
+    **docs.problems(404, 408, 409, 413, 415),
+}
+
+
+def router(services: Services) -> APIRouter:
+    """`POST /v1/alerts`, `…/{id}/update`, `…/{id}/cancel`."""
+    api = APIRouter(prefix="/v1/alerts", tags=["alerts"])
+    _send(api, services)
+    _update(api, services)
+    _cancel(api, services)
+    return api
+
+
+def _send(api: APIRouter, services: Services) -> None:
+    @api.post(
+        "",
+        status_code=202,
+        operation_id="sendAlert",
+        summary="Send an alert",
+        responses=_ACCEPTED,
+        openapi_extra={**docs.takes(AlertIn, keyed=True), **docs.SECURED},
+    )
+    async def send(request: Request) -> Response:
+        """Checked, stored with its audit row and its plan in one transaction, then answered.
+
+        A token with `alerts:draft` alone makes a draft, which waits for somebody else's approval.
+        """
+        token = await admit(request, services.access, "alerts:send", "alerts:draft")
+        body.require_json(request)
+        raw = await body.read(request)
+        idempotency = body.idempotency_of(request, raw)
+        wanted = body.parse(raw, AlertIn)
+        allow_mode(token, wanted.status)
+        service = services.service()
+        submission = submission_of(wanted, wanted.msg_type, service.languages[0])
+        answer = await services.intake.submit(
+            submission, token=token, idempotency=idempotency, encode=_encoder(service.public_url)
+        )
+        return Response(answer, 202, media_type=JSON)
+
+
+def _update(api: APIRouter, services: Services) -> None:
+    sender = Annotated[Token, Depends(requires(services.access, "alerts:send"))]
+
+    @api.post(
+        "/{alert_id}/update",
+        status_code=202,
+        operation_id="updateAlert",
+        summary="Replace an alert by a newer one",
+        responses=_ACCEPTED,
+        openapi_extra=docs.takes(AlertIn, keyed=True),
+    )
+    async def update(request: Request, alert_id: AlertId, token: sender) -> Response:
+        """What is still queued of the original is superseded; all who may have got it get the Update.
+
+        The body is an alert; its `msg_type` is taken as Update and its `status` must be the original's.
+        """
+        body.require_json(request)
+        raw = await body.read(request)
+        idempotency = body.idempotency_of(request, raw)
+        wanted = body.parse(raw, AlertIn)
+        if wanted.msg_type not in {MsgType.ALERT, MsgType.UPDATE}:
+            raise Invalid(Problem(("msg_type",), f"an update is an Update, not a {wanted.msg_type}"))
+        allow_mode(token, wanted.status)
+        service = services.service()
+        answer = await services.intake.update(
+            alert_id,
+            submission_of(wanted, MsgType.UPDATE, service.languages[0]),
+            token=token,
+            idempotency=idempotency,
+            encode=_encoder(service.public_url),
+        )
+        return Response(answer, 202, media_type=JSON)
+
+
+def _cancel(api: APIRouter, services: Services) -> None:
+    sender = Annotated[Token, Depends(requires(services.access, "alerts:send"))]
+
+    @api.post(
+        "/{alert_id}/cancel",
+        status_code=202,
+        operation_id="cancelAlert",
+        summary="Cancel an alert",
+        responses=_ACCEPTED,
+        openapi_extra=docs.takes(CancelIn, required=False, keyed=True),
+    )
+    async def cancel(request: Request, alert_id: AlertId, token: sender) -> Response:
+        """Nothing of the original starts any more; all who may have got it are told. The body may be empty."""
+        raw = await body.read(request)
+        if raw:
+            body.require_json(request)
+        idempotency = body.idempotency_of(request, raw)
+        wanted = body.parse(raw, CancelIn) if raw else CancelIn()
+        service = services.service()
+        answer = await services.intake.cancel(
+            alert_id,
+            note=wanted.note,
+            info=infos_of(wanted.info, service.languages[0]),
+            token=token,
+            idempotency=idempotency,
+            encode=_encoder(service.public_url),
+        )
+        return Response(answer, 202, media_type=JSON)
+
+
+def _encoder(public_url: str) -> Encode:
+    def encode(accepted: Accepted) -> bytes:
+        return orjson.dumps(
+            {
+                "id": accepted.id,
+                "identifier": accepted.identifier,
+                "sender": accepted.sender,
+                "sent": accepted.sent,
+                "state": accepted.state.value,
+                "channels": accepted.channels,
+                "links": links_of(accepted.id, public_url),
+            }
+        )
+
+    return encode

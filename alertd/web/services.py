@@ -1,0 +1,40 @@
+"""What the web floor is given: the core's verbs, nothing of how they are built."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from alertd.core.access import Access
+from alertd.core.approve import Approvals
+from alertd.core.channels import Channels
+from alertd.core.intake import Intake
+from alertd.core.links import Links
+from alertd.core.metrics import Metrics
+from alertd.core.preview import Previews
+from alertd.core.report import Reports
+from alertd.core.subscribe import Subscribers
+from alertd.ports.adapter import Service
+from alertd.ports.clock import Clock
+from alertd.ports.territory import Territory
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """`service` and `territory` are asked each time, since SIGHUP may change them.
+
+    `ready` says whether the daemon takes work (False while it stops or the store is refusing), with the reason.
+    """
+
+    clock: Clock
+    service: Callable[[], Service]
+    territory: Callable[[], Territory]
+    intake: Intake
+    approvals: Approvals
+    reports: Reports
+    previews: Previews
+    channels: Channels
+    subscribers: Subscribers
+    access: Access
+    links: Links
+    metrics: Metrics
+    ready: Callable[[], tuple[bool, str]]
+    loopback_only: bool

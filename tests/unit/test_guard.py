@@ -1,0 +1,251 @@
+import socket
+from datetime import timedelta
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from adapters.exchange import Failure, Reply, open_session, post, retry_after, tls_context
+from adapters.guard import GuardedResolver, HostList, Permit, guarded_connector, only_listed, public_or_listed
+from alertd.domain.delivery import Reason, Refused, Retry
+from tests.unit import adapter_stand as stand
+
+FORBIDDEN = [
+    "127.0.0.1",
+    "0.0.0.0",
+    "10.1.2.3",
+    "172.16.0.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "192.0.2.1",
+    "198.18.0.1",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "fe80::1",
+    "fe80::1%lo",
+    "fec0::1",
+    "fc00::1",
+    "fd12:3456::1",
+    "ff02::1",
+    "2001:db8::1",
+    "2001:0:1234::1",
+    "::ffff:127.0.0.1",
+    "::ffff:10.0.0.1",
+    "::127.0.0.1",
+    "64:ff9b::7f00:1",
+    "64:ff9b::a9fe:a9fe",
+    "64:ff9b:1::1",
+    "2002:7f00:1::1",
+    "2002:c0a8:101::1",
+]
+PUBLIC = [
+    "142.250.180.10",
+    "2a00:1450:4002:402::200a",
+    "::ffff:142.250.180.10",
+    "64:ff9b::8efa:b40a",
+    "2002:8efa:b40a::1",
+]
+
+
+@pytest.mark.parametrize("address", FORBIDDEN)
+def test_addresses_that_are_not_the_public_internet_are_refused(address: str) -> None:
+    assert not public_or_listed(())(ip_address(address))
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_public_addresses_are_permitted_also_behind_a_translator(address: str) -> None:
+    assert public_or_listed(())(ip_address(address))
+
+
+def test_a_listed_network_is_permitted_and_nothing_beside_it() -> None:
+    permit = public_or_listed([ip_network("127.0.0.0/8"), ip_network("fd00::/8")])
+    assert all(permit(ip_address(a)) for a in ("127.9.9.9", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "fd00::1"))
+    assert not any(permit(ip_address(a)) for a in ("10.0.0.1", "::1", "fc00::1"))
+
+
+def test_only_listed_refuses_even_the_public_internet() -> None:
+    permit = only_listed([ip_network("10.0.0.0/8")])
+    assert permit(ip_address("10.0.0.1"))
+    assert not permit(ip_address("142.250.180.10"))
+
+
+def test_host_patterns() -> None:
+    hosts = HostList(["FCM.googleapis.com", "push.example.it:8443", "*.push.apple.com", "[::1]:9", "*.a.it:81"])
+    allowed = [
+        "fcm.googleapis.com:443",
+        "push.example.it:8443",
+        "web.push.apple.com:443",
+        "a.b.push.apple.com:443",
+        "[::1]:9",
+        "x.a.it:81",
+    ]
+    refused = [
+        "fcm.googleapis.com:8443",
+        "push.example.it:443",
+        "push.apple.com:443",
+        "evilpush.apple.com:443",
+        "x.push.apple.com.evil.it:443",
+        "fcm.googleapis.com.evil.it:443",
+        "x.a.it:443",
+        "",
+    ]
+    assert len(hosts) == 5
+    assert [o for o in allowed if not hosts.allows(o)] == []
+    assert [o for o in refused if hosts.allows(o)] == []
+
+
+@pytest.mark.parametrize("pattern", ["", "*", "*.", "https://a.it", "a.it/x", "a.it:0", "a.it:70000", "u@a.it", "a b"])
+def test_unreadable_host_patterns_are_named(pattern: str) -> None:
+    with pytest.raises(ValueError, match="is not a host"):
+        HostList([pattern])
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("120", 120.0),
+        (" 7 ", 7.0),
+        ("0", 0.0),
+        ("9" * 400, 86_400.0),
+        ("Sun, 22 Nov 2026 10:02:00 GMT", 120.0),
+        ("Sun, 22 Nov 2026 09:00:00 GMT", 0.0),
+        ("Sun, 22 Nov 2099 09:00:00 GMT", 86_400.0),
+        ("Sun, 22 Nov 2026 10:02:00 -0000", 120.0),
+        ("-5", None),
+        ("1.5", None),
+        ("²", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_retry_after(value: str, seconds: float | None) -> None:
+    assert retry_after({"Retry-After": value}, stand.NOW) == seconds
+    assert retry_after({}, stand.NOW + timedelta(1)) is None
+
+
+class Names(AbstractResolver):
+    """Answers one list of addresses after the other, staying with the last: a name that is being rebound."""
+
+    def __init__(self, *answers: list[str]) -> None:
+        self._answers = list(answers)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        return [ResolveResult(hostname=host, host=a, port=port, family=family, proto=0, flags=0) for a in answer]
+
+    async def close(self) -> None:
+        pass
+
+
+class Counting:
+    """A server on every loopback address that counts whom it served."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        assert request.transport is not None
+        self.seen.append(request.transport.get_extra_info("sockname")[0])
+        return web.Response(status=201, headers={"Connection": "close"})
+
+
+async def fetch(connector: aiohttp.TCPConnector, url: str, times: int = 1) -> list[Reply | Failure]:
+    answers = []
+    async with open_session(connector) as session:
+        for _ in range(times):
+            answers.append(await post(session, URL(url), body=b"x", headers={}, within=5))
+            connector.clear_dns_cache()
+    return answers
+
+
+def statuses(answers: list[Reply | Failure]) -> list[object]:
+    return [a.status if isinstance(a, Reply) else a for a in answers]
+
+
+LOOPBACK_1 = public_or_listed([ip_network("127.0.0.1/32")])
+NOWHERE = public_or_listed(())
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"])
+@pytest.mark.parametrize(
+    ("permit", "expected"), [(NOWHERE, Refused(Reason.BLOCKED)), (LOOPBACK_1, 201)], ids=["default", "listed"]
+)
+async def test_loopback_is_reached_only_where_listed(
+    host: str, permit: Permit, expected: object, tmp_path: Path
+) -> None:
+    ca, server = stand.authority(tmp_path, "localhost", "127.0.0.1", "::ffff:127.0.0.1"), Counting()
+    async with stand.web_server(server, ca.server) as port:
+        answers = await fetch(guarded_connector(permit, tls_context(ca.file)), f"https://{host}:{port}/")
+    assert statuses(answers) == [expected]
+    assert len(server.seen) == (expected == 201)
+
+
+async def test_a_name_bound_anew_to_a_forbidden_address_is_not_followed(tmp_path: Path) -> None:
+    ca, server = stand.authority(tmp_path, "push.example"), Counting()
+    names = Names(["127.0.0.1"], ["127.0.0.2"])
+    async with stand.web_server(server, ca.server, host="0.0.0.0") as port:
+        connector = guarded_connector(LOOPBACK_1, tls_context(ca.file), resolver=names)
+        answers = await fetch(connector, f"https://push.example:{port}/", times=2)
+    assert statuses(answers) == [201, Refused(Reason.BLOCKED)]
+    assert server.seen == ["127.0.0.1"]
+
+
+async def test_the_address_is_checked_at_the_connect_itself_not_only_at_the_look_up(tmp_path: Path) -> None:
+    ca, server = stand.authority(tmp_path, "push.example"), Counting()
+    async with stand.web_server(server, ca.server, host="0.0.0.0") as port:
+        connector = guarded_connector(LOOPBACK_1, tls_context(ca.file))
+        connector._resolver = Names(["127.0.0.2"])  # as if the first gate had been got round
+        answers = await fetch(connector, f"https://push.example:{port}/")
+    assert statuses(answers) == [Refused(Reason.BLOCKED)]
+    assert server.seen == []
+
+
+async def test_a_name_with_a_good_and_a_bad_address_is_reached_through_the_good_one(tmp_path: Path) -> None:
+    ca, server = stand.authority(tmp_path, "push.example"), Counting()
+    names = Names(["127.0.0.2", "127.0.0.1", "169.254.169.254"])
+    async with stand.web_server(server, ca.server, host="0.0.0.0") as port:
+        connector = guarded_connector(LOOPBACK_1, tls_context(ca.file), resolver=names)
+        answers = await fetch(connector, f"https://push.example:{port}/")
+    assert statuses(answers) == [201]
+    assert server.seen == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize("url", ["https://2130706433/", "https://0x7f000001/", "https://127.1/"])
+async def test_odd_spellings_of_an_address_reach_nothing(url: str) -> None:
+    [answer] = await fetch(guarded_connector(NOWHERE, tls_context("")), url)
+    assert isinstance(answer, Refused)
+
+
+async def test_a_redirect_is_an_answer_not_a_way() -> None:
+    server = Counting()
+
+    async def redirecting(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=307, headers={"Location": f"http://127.0.0.1:{target}/"})
+
+    async with stand.web_server(server, None) as target, stand.web_server(redirecting, None) as port:
+        answers = await fetch(guarded_connector(LOOPBACK_1, tls_context("")), f"http://127.0.0.1:{port}/")
+    assert statuses(answers) == [307]
+    assert server.seen == []
+
+
+async def test_a_certificate_of_an_unknown_authority_means_nothing_was_sent(tmp_path: Path) -> None:
+    ca, server = stand.authority(tmp_path), Counting()
+    async with stand.web_server(server, ca.server) as port:
+        answers = await fetch(guarded_connector(LOOPBACK_1, tls_context("")), f"https://127.0.0.1:{port}/")
+    assert answers == [Retry(Reason.CONNECT)]
+    assert server.seen == []
+
+
+async def test_the_resolver_passes_on_what_is_permitted() -> None:
+    found = await GuardedResolver(LOOPBACK_1, Names(["127.0.0.1", "127.0.0.2"])).resolve("x", 443)
+    assert [each["host"] for each in found] == ["127.0.0.1"]
