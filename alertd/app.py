@@ -10,23 +10,20 @@ from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
-from structlog.typing import FilteringBoundLogger
 
 from alertd.clock import SystemClock
 from alertd.core.access import Access
 from alertd.core.approve import Approvals
-from alertd.core.bells import Bells
 from alertd.core.channels import Channels, ChannelSpec
 from alertd.core.dispatch import Dispatcher
+from alertd.core.fittings import Fittings
 from alertd.core.intake import Intake, IntakeParts
 from alertd.core.lanes import Lanes
 from alertd.core.links import Links
-from alertd.core.metrics import Metrics
 from alertd.core.plan import Planner
 from alertd.core.preview import Previews
 from alertd.core.render import Renderer
 from alertd.core.report import Reports
-from alertd.core.revoked import Revoked
 from alertd.core.settle import Settler
 from alertd.core.subscribe import Subscribers
 from alertd.core.sweep import Sweeper
@@ -34,7 +31,6 @@ from alertd.domain.alert import Purpose
 from alertd.domain.retry import RetryPolicy
 from alertd.identity import kept_secret, new_id
 from alertd.ports.adapter import Service, Tools
-from alertd.ports.clock import Clock
 from alertd.ports.failpoint import Failpoint, nothing
 from alertd.ports.stores import Retention
 from alertd.ports.territory import Territory
@@ -72,15 +68,13 @@ class House:
     """The built daemon, before it is told to live (see `alertd.daemon`)."""
 
     current: Current
-    clock: Clock
-    log: FilteringBoundLogger
+    fittings: Fittings
     store: Store
     access: Access
     channels: Channels
     planner: Planner
     settler: Settler
     sweeper: Sweeper
-    services: Services
     web: FastAPI
 
 
@@ -92,7 +86,7 @@ def open_store(settings: Settings, *, exclusive: bool = False) -> AbstractAsyncC
 
 def current_of(settings: Settings) -> Current:
     """Read zones and templates. Raises ValueError naming the file and the fault."""
-    territory = load_territory(settings.zones)
+    territory = load_territory(settings.zones, name=settings.service.name)
     renderer = Renderer(settings.speaker, template_folders=_template_folders(settings))
     if problems := renderer.check():
         raise ValueError("\n".join(problems))
@@ -123,31 +117,19 @@ async def build(settings: Settings, *, failpoint: Failpoint = nothing) -> AsyncI
 
 
 def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
-    clock, bells, revoked, metrics = SystemClock(), Bells(), Revoked(), Metrics()
-    log: FilteringBoundLogger = structlog.get_logger()
+    clock = SystemClock()
+    fit = Fittings(clock, structlog.get_logger(), failpoint=failpoint)
     current = current_of(settings)
     links = Links(kept_secret(settings.state / "links.key"), settings.api.public_url, clock)
-    settler = Settler(
-        store,
-        clock=clock,
-        chance=random.random,
-        policy=lambda: current.retry,
-        bells=bells,
-        metrics=metrics,
-        log=log,
-        failpoint=failpoint,
-    )
-    dispatcher = Dispatcher(store, store, settler, clock=clock, bells=bells, revoked=revoked, metrics=metrics, log=log)
-    lanes = Lanes(store, dispatcher, clock=clock, bells=bells, metrics=metrics, log=log, failpoint=failpoint)
+    settler = Settler(store, fit, chance=random.random, policy=lambda: current.retry)
+    lanes = Lanes(store, Dispatcher(store, store, settler, fit), fit)
 
     def tools_of(channel: str) -> Tools:
-        return Tools(clock, log.bind(channel=channel), current.service, settings.state, links.unsubscribe_url)
+        return Tools(clock, fit.log.bind(channel=channel), current.service, settings.state, links.unsubscribe_url)
 
     channels = Channels(
         lanes,
-        clock=clock,
-        metrics=metrics,
-        log=log,
+        fit,
         tools_of=tools_of,
         renderer=lambda: current.renderer,
         state=settings.state,
@@ -155,11 +137,7 @@ def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
     intake = Intake(
         IntakeParts(
             store=store,
-            clock=clock,
-            bells=bells,
-            revoked=revoked,
-            metrics=metrics,
-            failpoint=failpoint,
+            fittings=fit,
             new_id=new_id,
             service=lambda: current.service,
             territory=lambda: current.territory,
@@ -173,28 +151,27 @@ def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
         service=lambda: current.service,
         territory=lambda: current.territory,
         intake=intake,
-        approvals=Approvals(store, clock, bells),
-        reports=Reports(store, clock, bells),
+        approvals=Approvals(store, clock, fit.bells),
+        reports=Reports(store, clock, fit.bells),
         previews=Previews(store, channels, clock, service=lambda: current.service, territory=lambda: current.territory),
         channels=channels,
         subscribers=Subscribers(store, channels, clock, territory=lambda: current.territory),
         access=access,
         links=links,
-        metrics=metrics,
-        ready=store.ready,
+        metrics=fit.metrics,
+        ready=fit.readiness.state,
+        trust_forwarded=settings.api.trust_forwarded,
         loopback_only=is_loopback(settings.api.host),
     )
     return House(
         current=current,
-        clock=clock,
-        log=log,
+        fittings=fit,
         store=store,
         access=access,
         channels=channels,
-        planner=Planner(store, clock=clock, bells=bells, metrics=metrics, log=log, failpoint=failpoint),
+        planner=Planner(store, fit),
         settler=settler,
-        sweeper=Sweeper(store, store, clock=clock, bells=bells, metrics=metrics, log=log, retention=Retention()),
-        services=services,
+        sweeper=Sweeper(store, store, fit, Retention()),
         web=create_app(services),
     )
 

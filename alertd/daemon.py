@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 import uvloop
@@ -44,7 +45,7 @@ async def serve(settings: Settings, config: Path | None = None) -> int:
     notifier = Notifier(os.environ.get("NOTIFY_SOCKET"))
     with _signals() as (stop, reload):
         async with build(settings, failpoint=_failpoint(os.environ.get("ALERTD_FAILPOINT", ""))) as house:
-            async with _living(house, notifier) as core:
+            async with living(house, notifier) as core:
                 watcher = asyncio.create_task(_reload_on(reload, house, config, notifier))
                 stopped = asyncio.create_task(stop.wait())
                 done, _ = await asyncio.wait({stopped, *core}, return_when=asyncio.FIRST_COMPLETED)
@@ -54,12 +55,12 @@ async def serve(settings: Settings, config: Path | None = None) -> int:
 
 
 @asynccontextmanager
-async def _living(house: House, notifier: Notifier) -> AsyncIterator[list[asyncio.Task[None]]]:
+async def living(house: House, notifier: Notifier) -> AsyncIterator[list[asyncio.Task[Any]]]:
     """Start in order; on the way out refuse new work, stop planning, drain, flush, close."""
     sockets = inherited_sockets() or [_bind(house.current.settings)]
     recovered = await house.sweeper.start()
     if recovered:
-        house.log.warning("queued again what was in flight when the last daemon ended", deliveries=recovered)
+        house.fittings.log.warning("queued again what was in flight when the last daemon ended", deliveries=recovered)
     server = _Server(_server_config(house))
     settling = asyncio.create_task(house.settler.run(), name="settler")
     await house.channels.apply(specs(house.current.settings))
@@ -75,7 +76,7 @@ async def _living(house: House, notifier: Notifier) -> AsyncIterator[list[asynci
         notifier.ready()
         yield core
     finally:
-        house.store.stopping()
+        house.fittings.readiness.stop()
         server.should_exit = True
         for task in (planning, sweeping):
             task.cancel()
@@ -87,9 +88,9 @@ async def _living(house: House, notifier: Notifier) -> AsyncIterator[list[asynci
         await asyncio.gather(*core, beating, return_exceptions=True)
 
 
-def _verdict(house: House, died: set[asyncio.Task[None]]) -> int:
+def _verdict(house: House, died: set[asyncio.Task[Any]]) -> int:
     for task in died:
-        house.log.critical("a part of the daemon died", part=task.get_name(), exc_info=task.exception())
+        house.fittings.log.critical("a part of the daemon died", part=task.get_name(), exc_info=task.exception())
     return 1 if died else 0
 
 
@@ -108,10 +109,10 @@ async def _reload_on(event: asyncio.Event, house: House, config: Path | None, no
 async def reload(house: House, config: Path | None) -> bool:
     """Read channels, zones and templates again. A faulty configuration is refused whole and the old one stays."""
     try:
-        fresh = current_of(load(config))
+        fresh = await asyncio.to_thread(lambda: current_of(load(config)))
         _same_house(house.current.settings, fresh.settings)
     except (ConfigError, ValueError, OSError) as error:
-        house.log.error("reload refused, the running configuration stays", reason=str(error))
+        house.fittings.log.error("reload refused, the running configuration stays", reason=str(error))
         return False
     speaks_differently = fresh.service != house.current.service
     house.current.settings, house.current.territory, house.current.renderer = (
@@ -120,7 +121,7 @@ async def reload(house: House, config: Path | None) -> bool:
         fresh.renderer,
     )
     await house.channels.apply(specs(fresh.settings), restart=speaks_differently)
-    house.log.info("reloaded", channels=list(house.channels.names), zones=len(fresh.territory.zones))
+    house.fittings.log.info("reloaded", channels=list(house.channels.names), zones=len(fresh.territory.zones))
     return True
 
 
@@ -180,7 +181,7 @@ def _bind(settings: Settings) -> socket.socket:
 
 def _announce(house: House, sockets: list[socket.socket]) -> None:
     addresses = [_address(sock) for sock in sockets]
-    house.log.info("listening", addresses=addresses, channels=list(house.channels.names))
+    house.fittings.log.info("listening", addresses=addresses, channels=list(house.channels.names))
 
 
 def _address(sock: socket.socket) -> str:

@@ -10,7 +10,7 @@ from typing import ClassVar
 from aiosmtplib import SMTPException
 
 from adapters.email import address as addresses
-from adapters.email.compose import Letter, compose, plain, subject
+from adapters.email.compose import Letter, compose, plain
 from adapters.email.config import EmailConfig
 from adapters.email.envelope import address_letter
 from adapters.email.identity import Identity
@@ -21,10 +21,7 @@ from alertd.ports.adapter import Health, Message, Notice, Page, Parcel, Settle, 
 
 
 class EmailAdapter:
-    """An open mail channel.
-
-    Emergencies have slots (and so connections) of their own: news that hangs at the relay cannot hold them up.
-    """
+    """An open mail channel. As many connections as there are parcels out: the page's gate bounds both."""
 
     name: ClassVar[str] = "email"
     Config: ClassVar[type[EmailConfig]] = EmailConfig
@@ -36,7 +33,6 @@ class EmailAdapter:
         self._tools = tools
         self._context = context
         self._identity = Identity.of(config)
-        self._slots = {reserved: asyncio.Semaphore(config.concurrency) for reserved in (True, False)}
 
     @staticmethod
     def traits_of(config: EmailConfig) -> Traits:
@@ -73,8 +69,7 @@ class EmailAdapter:
             await adapter.pool.close()
 
     def render(self, notice: Notice) -> Message:
-        preview = f"{subject(notice)}\n\n{plain(notice)}"
-        return Message(notice=notice, preview=preview, payload=compose(notice, self._identity))
+        return Message(notice=notice, preview=plain(notice), payload=compose(notice, self._identity))
 
     def origin(self, address: str) -> str:  # noqa: ARG002 - the contract's signature
         """The relay, whatever the address: the citizen's own mail server is the relay's business."""
@@ -109,16 +104,15 @@ class EmailAdapter:
                 settle(parcel.delivery_id, await self._send_one(letter, parcel))
 
     async def _send_one(self, letter: Letter, parcel: Parcel) -> Verdict:
-        async with self._slots[letter.reserved]:
-            now = self._tools.clock.now()
-            if now >= parcel.deadline:
-                return Refused(Reason.EXPIRED)
-            url = self._tools.unsubscribe_url(parcel.endpoint_id)
-            try:
-                envelope = address_letter(letter, parcel, identity=self._identity, now=now, unsubscribe_url=url)
-            except ValueError:
-                return Refused(Reason.BAD_ADDRESS)
-            return await self.pool.deliver(envelope)
+        now = self._tools.clock.now()
+        if now >= parcel.deadline:
+            return Refused(Reason.EXPIRED)
+        url = self._tools.unsubscribe_url(parcel.endpoint_id)
+        try:
+            envelope = address_letter(letter, parcel, identity=self._identity, now=now, unsubscribe_url=url)
+        except ValueError:
+            return Refused(Reason.BAD_ADDRESS)
+        return await self.pool.deliver(envelope)
 
     async def _session(self) -> Session:
         return await Session.open(self._config, self._context, self._tools.log)

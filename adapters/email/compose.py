@@ -15,7 +15,6 @@ from typing import Final
 
 from adapters.email.identity import Identity
 from alertd.domain.alert import Purpose
-from alertd.domain.priority import RESERVED, priority_of
 from alertd.ports.adapter import Notice
 
 MAX_SUBJECT: Final = 250
@@ -27,12 +26,11 @@ _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udff
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """`shared` ends with the closing dot. `reserved`: it may use the connections kept for emergencies."""
+    """`shared` ends with the closing dot."""
 
     shared: bytes
     identifier: str
     root: str
-    reserved: bool
 
 
 def compose(notice: Notice, identity: Identity) -> Letter:
@@ -41,19 +39,20 @@ def compose(notice: Notice, identity: Identity) -> Letter:
     message["Subject"] = subject(notice)
     message["List-Id"] = f"<{identity.list_id}>"
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = _one_line(notice.language)
     if notice.alert.purpose is Purpose.EMERGENCY:
         message["X-Priority"] = "1"
         message["Importance"] = "high"
     text, page = plain(notice), _html(notice)
     message.set_content(text)
     message.add_alternative(page, subtype="html")
+    message["Content-Language"] = _one_line(
+        notice.language
+    )  # last: what makes it multipart moves Content-* into the parts
     message.set_boundary(f"=_{hashlib.sha256((text + page).encode()).hexdigest()[:32]}")
     return Letter(
         shared=_LEADING_DOT.sub(b"..", message.as_bytes()) + b".\r\n",
         identifier=notice.alert.identifier,
         root=notice.root,
-        reserved=priority_of(notice.alert) in RESERVED,
     )
 
 

@@ -1,7 +1,7 @@
 """Sessions kept between messages, so that a connection is paid for once and used thousands of times.
 
 The latest used is used next, so that what is not needed grows old and is closed. How many there can be is bounded
-by the adapter's slots, not here.
+by how many parcels are out, not here.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from aiosmtplib import SMTPException
 
 from adapters.email.envelope import Envelope
 from adapters.email.session import Session, Unopened
-from adapters.email.verdicts import of_fault
+from adapters.email.verdicts import Stage, of_fault
 from alertd.domain.delivery import Verdict
 from alertd.ports.clock import Clock
 
@@ -40,17 +40,22 @@ class Pool:
         return len(self._idle)
 
     async def deliver(self, envelope: Envelope) -> Verdict:
-        """Send one message. A rested session that turns out to be dead before the start is replaced once."""
+        """Send one message.
+
+        Where the relay has hung up on a rested session before it heard of the message, a new one takes it: that
+        is the same attempt, since nothing of it was said.
+        """
         session = await self._rested()
         if session is not None:
-            verdict = await self._through(session, envelope)
-            if not session.lost_before_start:
+            verdict, hung_up = await self._through(session, envelope)
+            if not hung_up:
                 return verdict
         try:
             session = await self._opener()
         except Unopened as failure:
             return failure.verdict
-        return await self._through(session, envelope)
+        verdict, _ = await self._through(session, envelope)
+        return verdict
 
     async def close_old(self) -> None:
         """Close what has rested too long, for ever; to be run as a task."""
@@ -66,18 +71,21 @@ class Pool:
         sessions, self._idle = tuple(self._idle), deque()
         await asyncio.gather(*map(_leave, sessions))
 
-    async def _through(self, session: Session, envelope: Envelope) -> Verdict:
+    async def _through(self, session: Session, envelope: Envelope) -> tuple[Verdict, bool]:
+        """The verdict, and whether the relay hung up before the start."""
         try:
             async with asyncio.timeout(self._timeout):
                 verdict = await session.deliver(envelope)
         except (SMTPException, OSError) as fault:
             session.abort()
-            return of_fault(session.stage, fault)
+            hung_up = session.stage is Stage.MAIL and not isinstance(fault, TimeoutError)
+            return of_fault(session.stage, fault), hung_up
         except BaseException:
             session.abort()
             raise
+        hung_up = session.stage is Stage.MAIL and not session.alive
         self._rest(session)
-        return verdict
+        return verdict, hung_up
 
     def _rest(self, session: Session) -> None:
         if self._closed or not session.alive:

@@ -22,7 +22,7 @@ _GO_ON: Final = 354
 _CLOSING: Final = 421
 
 
-class Unopened(Exception):  # noqa: N818 - it is a state of affairs, told as `verdict` and, to operators, as `detail`
+class Unopened(Exception):
     """No session could be had. Nothing was sent; no address and no secret is in `detail`."""
 
     def __init__(self, verdict: Verdict, detail: str) -> None:
@@ -71,11 +71,6 @@ class Session:
     @property
     def alive(self) -> bool:
         return self._client.is_connected
-
-    @property
-    def lost_before_start(self) -> bool:
-        """The relay had hung up, or did so (421), before it heard of the message in hand."""
-        return self.stage is Stage.MAIL and not self.alive
 
     @property
     def size_limit(self) -> int:
@@ -157,7 +152,8 @@ class _Opening:
             self._stage = Stage.LOGIN
             if not self._client.supported_auth_methods:
                 raise Unopened(Halt(Reason.CREDENTIALS), "the relay offers no way to log in that we know")
-            await self._client.login(self._config.username, self._config.password.get_secret_value())
+            password = self._config.password.get_secret_value()
+            await self._client.login(self._config.username.encode(), password.encode())
 
     def refused(self, refusal: SMTPResponseException) -> Unopened:
         verdict = of_reply(self._stage, refusal.code, refusal.message)

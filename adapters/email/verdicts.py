@@ -50,7 +50,7 @@ def of_reply(stage: Stage, code: int, text: str) -> Verdict:
     status = enhanced(text)
     if stage is Stage.LOGIN or code in _LOGIN_CODES:
         return Halt(Reason.CREDENTIALS)
-    if code == _TOO_MUCH and not status or status in _TOO_LARGE:
+    if (code == _TOO_MUCH and not status) or status in _TOO_LARGE:
         return Refused(Reason.TOO_LARGE)
     if stage not in (Stage.RCPT, Stage.DATA, Stage.BODY) or status.startswith("7.") or status in _BAD_SENDER:
         return Halt(Reason.POLICY)

@@ -32,7 +32,8 @@ class WebhookConfig(BaseModel):
     `allow_private` are networks reachable although private, and the only ones an http:// address may reach.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # What is wrong with a secret must not be shown with the secret.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     url: Annotated[str, AfterValidator(_plain)]
     secret: Annotated[SecretStr, AfterValidator(_readable)]

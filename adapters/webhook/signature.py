@@ -11,7 +11,7 @@ _PREFIX = "whsec_"
 
 def secret_bytes(secret: SecretStr) -> bytes:
     """The key. ValueError where it is empty or, after `whsec_`, not base64; the text does not repeat it."""
-    text = secret.get_secret_value()
+    text = secret.get_secret_value().strip()  # a file ends in a newline
     if not text.startswith(_PREFIX):
         key = text.encode()
     else:

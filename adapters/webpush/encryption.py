@@ -5,6 +5,7 @@ the hop costs little under load and a single message waits for nobody.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,8 @@ MAX_PLAINTEXT = 3_993
 """Bytes. A push service need not take a body over 4096 (RFC 8030, section 7.2), of which 103 are not text."""
 THREADS = 2
 BATCH = 16
+A_TURN = 2
+"""Messages handed out per turn of the loop: with 16 the loop was late by 45 ms at p99, with 2 by 8 to 26."""
 
 
 class BadKeys(ValueError):
@@ -55,6 +58,7 @@ class Sealer:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="webpush")
         self._waiting: deque[_Order] = deque()
         self._working = 0
+        self._sealed: deque[tuple[_Order, bytes | BaseException]] = deque()
 
     async def seal(self, plaintext: bytes, keys: Keys) -> bytes:
         """The encrypted body. BadKeys."""
@@ -83,19 +87,34 @@ class Sealer:
     ) -> None:
         self._working -= 1
         self._start(loop)
-        for i, order in enumerate(batch):
-            if order.done.done():  # its parcel was cancelled
-                continue
-            if job.cancelled():
+        if job.cancelled():
+            for order in batch:
                 order.done.cancel()
-            elif fault := job.exception():
-                order.done.set_exception(fault)
-            else:
-                _answer(order.done, job.result()[i])
+            return
+        fault = job.exception()
+        results: Sequence[bytes | BaseException] = job.result() if fault is None else [fault] * len(batch)
+        idle = not self._sealed
+        self._sealed.extend(zip(batch, results, strict=True))
+        if idle:
+            self._hand_out(loop)
+
+    def _hand_out(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A few at a time: each one handed out is a request built and written in the same turn of the loop."""
+        for _ in range(min(A_TURN, len(self._sealed))):
+            order, result = self._sealed.popleft()
+            if not order.done.done():  # else its parcel was cancelled
+                _answer(order.done, result)
+        if self._sealed:
+            loop.call_soon(self._hand_out, loop)
 
 
 def _encrypt_all(orders: Sequence[tuple[bytes, Keys]]) -> list[bytes | BadKeys]:
-    return [_encrypt_or_fault(plaintext, keys) for plaintext, keys in orders]
+    results: list[bytes | BadKeys] = []
+    for plaintext, keys in orders:
+        results.append(_encrypt_or_fault(plaintext, keys))
+        # Hand the interpreter to the event loop after each message: left alone, a thread keeps it for 5 ms.
+        time.sleep(0)
+    return results
 
 
 def _encrypt_or_fault(plaintext: bytes, keys: Keys) -> bytes | BadKeys:
@@ -105,8 +124,8 @@ def _encrypt_or_fault(plaintext: bytes, keys: Keys) -> bytes | BadKeys:
         return fault
 
 
-def _answer(future: asyncio.Future[bytes], result: bytes | BadKeys) -> None:
-    if isinstance(result, BadKeys):
+def _answer(future: asyncio.Future[bytes], result: bytes | BaseException) -> None:
+    if isinstance(result, BaseException):
         future.set_exception(result)
     else:
         future.set_result(result)

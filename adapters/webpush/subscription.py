@@ -13,6 +13,7 @@ from adapters.guard import HostList
 
 MAX_JSON = 8_192
 MAX_ENDPOINT = 2_048
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 _OPENING = '{"endpoint":"https://'
 # No userinfo, fragment, blank, quote or backslash: nothing that two readers could understand differently.
 _ENDPOINT = re.compile(
@@ -125,7 +126,7 @@ def _unb64(text: object, name: str) -> bytes:
     if not isinstance(text, str):
         raise ValueError(f"keys.{name} is missing")  # noqa: TRY004 - wrong input, not a wrong call
     try:
-        plain = text.rstrip("=").translate({0x2D: "+", 0x5F: "/"})
-        return binascii.a2b_base64(plain + "=" * (-len(plain) % 4), strict_mode=True)
+        plain = text.rstrip("=").encode().translate(_STANDARD)
+        return binascii.a2b_base64(plain + b"=" * (-len(plain) % 4), strict_mode=True)
     except ValueError:
         raise ValueError(f"keys.{name} is not base64url") from None

@@ -109,7 +109,7 @@ def _tag(name: str) -> str:
 
 def _put(to: Element, name: str, text: str | None) -> None:
     if text is not None:
-        SubElement(to, _tag(name)).text = _writable(text)
+        SubElement(to, _tag(name)).text = writable(text)
 
 
 def _put_all(to: Element, name: str, texts: Iterable[str]) -> None:
@@ -127,7 +127,7 @@ def _pairs(to: Element, name: str, pairs: Iterable[Pair]) -> None:
 # --- values ---
 
 
-def _writable(text: str) -> str:
+def writable(text: str) -> str:
     """Line ends as XML reads them back, and nothing that XML cannot hold."""
     return _UNWRITABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
@@ -201,4 +201,4 @@ def _circle(circle: Circle) -> str:
 
 def _uri(text: str | None) -> str | None:
     """Characters RFC 3986 does not allow are percent-encoded."""
-    return None if text is None else quote(_writable(text).strip(), safe=_URI_SAFE)
+    return None if text is None else quote(writable(text).strip(), safe=_URI_SAFE)

@@ -19,7 +19,6 @@ _UNHURRIED = aiohttp.ClientTimeout(total=None, sock_connect=10)
 _STREAM = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=90)
 _IN_FLIGHT = 409
 _ERRORS = 400
-_USAGE = frozenset({400, 404, 413, 415, 422})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +135,7 @@ async def _raise_for(response: aiohttp.ClientResponse) -> None:
     text = _explained(response, problem if isinstance(problem, dict) else {})
     if response.status == _IN_FLIGHT and "Idempotency-Key" in response.request_info.headers:
         raise _TryAgain(text)
-    raise Failure(text, WRONG_USAGE if response.status in _USAGE else 1)
+    raise Failure(text)
 
 
 def _explained(response: aiohttp.ClientResponse, problem: dict[str, Any]) -> str:
@@ -147,4 +146,5 @@ def _explained(response: aiohttp.ClientResponse, problem: dict[str, Any]) -> str
     faults = [
         f"{'.'.join(map(str, fault.get('loc', ())))}: {fault.get('msg', '')}" for fault in problem.get("errors") or ()
     ]
-    return "\n".join((head, *bullets(faults)))
+    told = str(detail or "")
+    return "\n".join((head, *bullets(fault for fault in faults if fault not in told)))

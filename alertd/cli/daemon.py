@@ -8,20 +8,26 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from alertd.cli.errors import WRONG_USAGE, Failure
+from alertd.cli.errors import DID_NOT_HAPPEN, WRONG_USAGE, Failure
 from alertd.cli.options import Config
+from alertd.cli.tables import show
+from alertd.settings import ConfigError, load
 
 
 def run(config: Config = None) -> None:
     """The daemon, in the foreground, until SIGTERM or Ctrl-C. SIGHUP re-reads the configuration."""
-    from alertd.app import serve
+    from alertd.daemon import main as serve
 
-    code = asyncio.run(serve(config))
+    try:
+        code = serve(config)
+    except ConfigError:
+        raise
+    except ValueError as error:  # a zone file or a template that cannot be read
+        raise Failure(str(error), WRONG_USAGE) from None
     if code:
-        sys.exit(code)
+        sys.exit(DID_NOT_HAPPEN)
 
 
 def check(
@@ -29,15 +35,16 @@ def check(
     online: Annotated[bool, typer.Option("--online", help="Try the credentials, sending nothing.")] = False,  # noqa: FBT002
 ) -> None:
     """Validate the configuration and show how ready each channel is."""
-    from alertd.app import check as readiness
+    settings = load(config)
+    from alertd.cli.readiness import readiness
 
-    statuses = asyncio.run(readiness(config, online))
+    statuses = asyncio.run(readiness(settings, online=online))
     table = Table("channel", "adapter", "kind", "drills", "proves", "ready", "detail")
     for s in statuses:
         kind, drills = ("broadcast", "yes" if s.exercise else "no") if s.broadcast else ("addressed", "by cohort")
         ready = "[green]yes[/green]" if s.ready else "[red]no[/red]"
         table.add_row(s.name, s.adapter, kind, drills, str(s.provable), ready, s.detail)
-    Console().print(table)
+    show(table)
     broken = [s.name for s in statuses if not s.ready]
     if broken:
         raise Failure(f"Not ready: {', '.join(broken)}")
@@ -59,4 +66,4 @@ def sandbox(
     with ExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="alertd-sandbox-")))
-        play(port_base, folder)
+        asyncio.run(play(port_base, folder))

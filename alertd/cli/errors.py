@@ -12,7 +12,7 @@ DID_NOT_HAPPEN = 1
 WRONG_USAGE = 2
 
 
-class Failure(Exception):  # noqa: N818  (it is what the operator reads, not a fault of ours)
+class Failure(Exception):
     """What was asked for did not happen, or (`code` 2) was asked for wrongly. The text is for the operator."""
 
     def __init__(self, text: str, code: int = DID_NOT_HAPPEN) -> None:
@@ -34,7 +34,7 @@ def guarded(command: Callable[[], object]) -> NoReturn:
     except OSError as error:
         leave(str(error), DID_NOT_HAPPEN)
     except Exception as error:  # noqa: BLE001  (the promise is: never a traceback)
-        leave(_bug(error), DID_NOT_HAPPEN)
+        leave(*_unforeseen(error))
     sys.exit(0)
 
 
@@ -60,6 +60,20 @@ def bullets(lines: Iterable[object]) -> list[str]:
 def leave(text: str, code: int) -> NoReturn:
     sys.stderr.write(f"alertd: {text}\n")
     sys.exit(code)
+
+
+def _unforeseen(error: Exception) -> tuple[str, int]:
+    # Imported only here: the store's and the territory's libraries would slow every command down.
+    from alertd.storage import StoreBusy, StoreMisconfigured, StoreTooNew
+    from alertd.territory import ZoneFileError
+
+    match error:
+        case StoreBusy() | StoreTooNew():
+            return str(error), DID_NOT_HAPPEN
+        case StoreMisconfigured() | ZoneFileError():
+            return str(error), WRONG_USAGE
+        case _:
+            return _bug(error), DID_NOT_HAPPEN
 
 
 def _bug(error: Exception) -> str:

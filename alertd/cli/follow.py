@@ -15,6 +15,7 @@ from alertd.cli.errors import Failure
 from alertd.cli.options import LOCAL, AlertId, Config, Secret, Url
 from alertd.cli.progress import shown
 from alertd.cli.receipts import AlertReceipts, as_csv, as_table
+from alertd.cli.tables import show
 
 
 class Format(StrEnum):
@@ -55,7 +56,7 @@ def report(
 async def watch_to_the_end(client: Client, alert_id: str) -> None:
     """Show progress and then the table. Raises Failure where there were deliveries and none arrived."""
     receipts = await shown(client, alert_id, Console(stderr=True))
-    Console().print(as_table(receipts))
+    show(as_table(receipts))
     if receipts.total and not receipts.arrived:
         raise Failure(f"None of the {receipts.total:,} deliveries arrived; the alert is {receipts.state}.")
 
@@ -80,7 +81,7 @@ async def _report(url: str, token: str, alert_id: str, form: Format) -> None:
         receipts = AlertReceipts.read(await client.get(f"/v1/alerts/{alert_id}/receipts"))
     match form:
         case Format.TABLE:
-            Console().print(as_table(receipts))
+            show(as_table(receipts))
         case Format.JSON:
             sys.stdout.write(json.dumps(receipts.raw, indent=2, ensure_ascii=False) + "\n")
         case Format.CSV:

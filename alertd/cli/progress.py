@@ -12,7 +12,7 @@ from alertd.cli.errors import Failure
 from alertd.cli.receipts import AlertReceipts
 
 Show = Callable[[AlertReceipts], None]
-_LINE_EVERY = 1.0
+_LINE_EVERY = 2.0
 
 
 async def follow(client: Client, alert_id: str) -> AsyncIterator[AlertReceipts]:
@@ -69,7 +69,7 @@ class _Bars:
 
 
 class _Lines:
-    """At most one line a second, and always the last state."""
+    """At most one line every two seconds, and always the last state."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from alertd.domain.delivery import ARRIVED, PENDING, State
@@ -28,9 +29,15 @@ class ChannelReceipts:
     @classmethod
     def read(cls, row: Mapping[str, Any]) -> Self:
         states = {state: int(row.get(state.value) or 0) for state in State}
-        named = [row["channel"], row.get("adapter", ""), row.get("provable", "")]
         return cls(
-            *named, int(row["total"]), states, int(row.get("attempts") or 0), row.get("p50_ms"), row.get("p99_ms")
+            channel=row["channel"],
+            adapter=row.get("adapter", ""),
+            provable=row.get("provable", ""),
+            total=int(row["total"]),
+            states=states,
+            attempts=int(row.get("attempts") or 0),
+            p50_ms=row.get("p50_ms"),
+            p99_ms=row.get("p99_ms"),
         )
 
     @property
@@ -85,8 +92,14 @@ class AlertReceipts:
 
 def as_table(receipts: AlertReceipts) -> Table:
     """For people: one row a channel, columns that are empty everywhere left out."""
-    kept = [s for s in State if s in (State.ACCEPTED,) or any(c.states[s] for c in receipts.channels)]
-    table = Table(title=f"Alert {receipts.alert_id}: {receipts.state}", title_justify="left")
+    kept = [s for s in State if s is State.ACCEPTED or any(c.states[s] for c in receipts.channels)]
+    table = Table(
+        title=f"Alert {receipts.alert_id}: {receipts.state}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     table.add_column("channel")
     table.add_column("proves")
     for name in ("total", *kept, "attempts", "p50 ms", "p99 ms"):

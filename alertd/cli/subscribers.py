@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from alertd.cli.errors import WRONG_USAGE, Failure, bullets
 from alertd.cli.options import Config
+from alertd.cli.tables import show
 from alertd.cli.tokens import actor
 from alertd.core.subscribe import Loaded, Subscribers
 from alertd.core.transfer import read_ndjson, write_ndjson
@@ -137,7 +137,7 @@ async def _list(settings: Settings, limit: int) -> None:
         table.add_row(
             s.id, s.cohort, wants.language, " ".join(wants.zones), " ".join(sorted(wants.purposes)), endpoints
         )
-    Console().print(table)
+    show(table)
     if more is not None:
         sys.stderr.write(f"alertd: only the first {limit:,}; `alertd subscribers export` has them all\n")
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from alertd.cli.options import Config
+from alertd.cli.tables import show
 from alertd.core.access import Access
 from alertd.ports.stores import Token
 from alertd.settings import Settings, load
@@ -40,7 +40,7 @@ def list_(config: Config = None) -> None:
         revoked = t.revoked_at.isoformat(timespec="seconds") if t.revoked_at else ""
         modes = " ".join(sorted(t.modes)) if t.modes is not None else "all"
         table.add_row(t.name, " ".join(sorted(t.scopes)), modes, t.created_at.isoformat(timespec="seconds"), revoked)
-    Console().print(table)
+    show(table)
 
 
 @app.command("revoke")
@@ -62,7 +62,8 @@ async def _all(settings: Settings) -> Sequence[Token]:
     from alertd.app import open_store
 
     async with open_store(settings) as store:
-        return await store.list_tokens()
+        tokens: Sequence[Token] = await store.list_tokens()
+        return tokens
 
 
 async def _revoke(settings: Settings, name: str) -> None:

@@ -7,17 +7,13 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from alertd.core.audience import Carrier, choose, cohort_of, targets_of
-from alertd.core.bells import Bells
-from alertd.core.metrics import Metrics
-from alertd.core.revoked import Revoked
+from alertd.core.fittings import Fittings
 from alertd.core.submission import Accepted, Identity, Submission, checked
 from alertd.domain.alert import Alert, AlertState, Purpose
 from alertd.domain.priority import priority_of
 from alertd.domain.problems import Conflict, Invalid, Problem, Unavailable
 from alertd.domain.times import cap_time
 from alertd.ports.adapter import Service
-from alertd.ports.clock import Clock
-from alertd.ports.failpoint import Failpoint
 from alertd.ports.stores import ChannelPlan, IdempotencyKey, IntakeStore, NewAlert, Token
 from alertd.ports.territory import Territory
 
@@ -39,11 +35,7 @@ class IntakeParts:
     """What intake is made of. `service`, `territory` and `carriers` are asked each time: SIGHUP changes them."""
 
     store: IntakeStore
-    clock: Clock
-    bells: Bells
-    revoked: Revoked
-    metrics: Metrics
-    failpoint: Failpoint
+    fittings: Fittings
     new_id: Callable[[datetime], str]
     service: Callable[[], Service]
     territory: Callable[[], Territory]
@@ -83,7 +75,7 @@ class Acceptance:
     def checked(self, submission: Submission) -> Submission:
         """Settled on the territory and lawful. Raises Invalid."""
         self._refuse_unknown_channels(submission)
-        return checked(submission, self._.territory(), self._.clock.now())
+        return checked(submission, self._.territory(), self._.fittings.clock.now())
 
     def plans(self, submission: Submission) -> tuple[ChannelPlan, ...]:
         return choose(
@@ -94,7 +86,7 @@ class Acceptance:
         )
 
     def identity(self) -> Identity:
-        now = self._.clock.now()
+        now = self._.fittings.clock.now()
         service = self._.service()
         sent = cap_time(now.astimezone(ZoneInfo(service.timezone)))
         return Identity(id=self._.new_id(now), sender=service.sender, sent=sent)
@@ -103,7 +95,7 @@ class Acceptance:
         self, alert: Alert, token: Token, plans: tuple[ChannelPlan, ...], idempotency: Idempotency | None
     ) -> NewAlert:
         """All that the transaction writes, as for a first alert that goes out at once."""
-        now = self._.clock.now()
+        now = self._.fittings.clock.now()
         key = IdempotencyKey(token.name, idempotency.key, idempotency.fingerprint, b"") if idempotency else None
         return NewAlert(
             alert=alert,
@@ -125,10 +117,13 @@ class Acceptance:
             raise Invalid(Problem(("channels",), f"no channel carries {what}: nobody would get this"))
         if any(plan.broadcast for plan in new.plans):
             return
-        channels = [plan.channel for plan in new.plans]
-        if not await self._.store.reaches(channels, cohort=new.cohort, purpose=new.alert.purpose, targets=new.targets):
-            nobody = f"nobody of the {new.cohort} cohort is subscribed to {what} in these zones"
-            raise Invalid(Problem(("info",), f"{nobody}: nobody would get this"))
+        for plan in new.plans:
+            if await self._.store.has_audience(
+                plan.channel, cohort=new.cohort, purpose=new.alert.purpose, targets=new.targets
+            ):
+                return
+        nobody = f"nobody of the {new.cohort} cohort is subscribed to {what} in these zones"
+        raise Invalid(Problem(("info",), f"{nobody}: nobody would get this"))
 
     async def accept(self, new: NewAlert, encode: Encode) -> bytes:
         """The transaction. When this returns the alert survives kill -9 and power loss. Raises Unavailable."""
@@ -137,31 +132,32 @@ class Acceptance:
         answer = encode(Accepted(alert.id, alert.identifier, alert.sender, alert.sent, new.state, channels))
         if new.idempotency is not None:
             new = replace(new, idempotency=replace(new.idempotency, body=answer))
-        began = self._.clock.monotonic()
-        self._.failpoint("accept")
+        began = self._.fittings.clock.monotonic()
+        self._.fittings.failpoint("accept")
         try:
             with self._revoking(new.ancestors):
                 stored = await self._.store.accept(new)
-            self._.failpoint("commit")
+            self._.fittings.failpoint("commit")
         finally:  # even where the caller was cancelled while the commit went through
-            self._.bells.plan.ring()
-            self._.bells.sweep.ring()
+            self._.fittings.bells.plan.ring()
+            self._.fittings.bells.sweep.ring()
         if stored is not None and new.idempotency is not None:
             return _same(stored.fingerprint, new.idempotency.fingerprint, stored.body)
-        self._.metrics.accept.observe(self._.clock.monotonic() - began)
-        self._.metrics.alerts.labels(alert.purpose, alert.status, alert.msg_type).inc()
-        self._.failpoint("wake")
+        self._.fittings.metrics.accept.observe(self._.fittings.clock.monotonic() - began)
+        self._.fittings.metrics.alerts.labels(alert.purpose, alert.status, alert.msg_type).inc()
+        self._.fittings.failpoint("wake")
         return answer
 
     @contextmanager
     def _revoking(self, ancestors: tuple[str, ...]) -> Iterator[None]:
         """Nothing of the ancestors starts from here on. If the store cannot commit they live on; after a Conflict
         they do not, since somebody else has already ended them."""
-        fresh = self._.revoked.add(ancestors)
+        fresh = self._.fittings.revoked.add(ancestors)
         try:
             yield
-        except Unavailable:
-            self._.revoked.restore(fresh)
+        except Unavailable as error:
+            self._.fittings.revoked.restore(fresh)
+            self._.fittings.readiness.refused(error)
             raise
 
     def _refuse_unknown_channels(self, submission: Submission) -> None:

@@ -7,20 +7,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from structlog.typing import FilteringBoundLogger
-
 from alertd.core.audience import Carrier
 from alertd.core.dispatch import OpenChannel
+from alertd.core.fittings import Fittings
 from alertd.core.gate import Gate
 from alertd.core.lanes import Lanes
-from alertd.core.metrics import Metrics
 from alertd.core.render import Renderer
 from alertd.core.single import SinglePage
 from alertd.domain.alert import Alert, Purpose
 from alertd.domain.circuit import CircuitPolicy
 from alertd.domain.delivery import Reason, Retry, State, Verdict
 from alertd.ports.adapter import Adapter, AdapterType, Health, Message, Notice, Tools, Traits
-from alertd.ports.clock import Clock
 
 REOPEN = 30.0
 CHECK_EVERY = 300.0
@@ -81,18 +78,14 @@ class Channels:
     def __init__(
         self,
         lanes: Lanes,
+        fittings: Fittings,
         *,
-        clock: Clock,
-        metrics: Metrics,
-        log: FilteringBoundLogger,
         tools_of: Callable[[str], Tools],
         renderer: Callable[[], Renderer],
         state: Path,
     ) -> None:
         self._lanes = lanes
-        self._clock = clock
-        self._metrics = metrics
-        self._log = log
+        self._fit = fittings
         self._tools_of = tools_of
         self._renderer = renderer
         self._state = state
@@ -104,13 +97,15 @@ class Channels:
         """Make the open channels those of `specs`: unchanged ones go on undisturbed (unless `restart`), others drain
         for at most `drain` seconds and close. What was not sent stays queued."""
         wanted = {spec.name: spec for spec in specs}
-        leaving = [k for k in self._kept.values() if restart or wanted.get(k.spec.name) != k.spec]
-        await self._close(leaving, drain)
+        kept, self._kept = self._kept, {}
         for name, spec in wanted.items():
-            if name not in self._kept:
-                self._kept[name] = kept = _Kept(spec, self._gate(spec))
-                kept.task = asyncio.create_task(self._keep(kept), name=f"channel {name}")
-        self._kept = {name: self._kept[name] for name in wanted}
+            old = kept.pop(name, None)
+            if old is not None and old.spec == spec and not restart:
+                self._kept[name] = old
+                continue
+            self._kept[name] = fresh = _Kept(spec, self._gate(spec))
+            fresh.task = asyncio.create_task(self._succeed(old, fresh, drain), name=f"channel {name}")
+        await self._close(list(kept.values()), drain)
 
     async def close(self, drain: float) -> None:
         """Refuse new work everywhere at once, give what is in flight `drain` seconds, then end it."""
@@ -124,11 +119,17 @@ class Channels:
             for task in late:
                 task.cancel()
 
+    async def _succeed(self, old: _Kept | None, fresh: _Kept, drain: float) -> None:
+        """Its place is taken at once, so that no alert accepted meanwhile misses the channel; its lanes start when
+        those before it have ended."""
+        if old is not None:
+            await self._close([old], drain)
+        await self._keep(fresh)
+
     async def _close(self, leaving: Sequence[_Kept], drain: float) -> None:
         tasks = []
         for kept in leaving:
             kept.gate.stop()
-            self._kept.pop(kept.spec.name, None)
             if kept.task is not None:
                 if kept.adapter is None:
                     kept.task.cancel()
@@ -154,27 +155,33 @@ class Channels:
                     finally:
                         tending.cancel()
                         kept.adapter = None
-            except Exception as error:  # noqa: BLE001  whatever it is, it must not harm another channel
+            except Exception as error:
                 self._tell(kept, Health(ready=False, detail=f"{type(error).__name__}: {error}"))
-                self._log.exception("channel failed", channel=spec.name)
+                self._fit.log.exception("channel failed", channel=spec.name)
                 kept.opened.set()
-                await self._clock.sleep(REOPEN)
+                await self._fit.clock.sleep(REOPEN)
 
     async def _tend(self, kept: _Kept, adapter: Adapter) -> None:
         while True:
             self._tell(kept, await adapter.check())
             kept.opened.set()
-            await self._clock.sleep(CHECK_EVERY if kept.health.ready else REOPEN)
+            await self._fit.clock.sleep(CHECK_EVERY if kept.health.ready else REOPEN)
 
     def _tell(self, kept: _Kept, health: Health) -> None:
         if not health.ready and kept.health.ready:
-            self._log.warning("channel not ready", channel=kept.spec.name, detail=health.detail)
+            self._fit.log.warning("channel not ready", channel=kept.spec.name, detail=health.detail)
         kept.health = health
-        self._metrics.channel_ready.labels(kept.spec.name).set(health.ready)
+        self._fit.metrics.channel_ready.labels(kept.spec.name).set(health.ready)
 
     def _gate(self, spec: ChannelSpec) -> Gate:
         traits = spec.traits
-        return Gate(self._clock, rate=traits.rate, halts=3 if traits.addressed else 1, policy=CircuitPolicy())
+        return Gate(
+            self._fit.clock,
+            rate=traits.rate,
+            concurrency=traits.concurrency,
+            halts=3 if traits.addressed else 1,
+            policy=CircuitPolicy(),
+        )
 
     def _open_channel(self, kept: _Kept, adapter: Adapter) -> OpenChannel:
         spec = kept.spec

@@ -8,19 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from structlog.typing import FilteringBoundLogger
-
-from alertd.core.bells import Bells
+from alertd.core.fittings import Fittings
 from alertd.core.gate import CHANNEL, Gate
-from alertd.core.metrics import Metrics
 from alertd.core.page import GatedPage
 from alertd.core.render import Renderer
-from alertd.core.revoked import Revoked
 from alertd.core.settle import Attempt, Settler
 from alertd.domain.delivery import Accepted, Delivered, Halt, Reason, Retry, Verdict
 from alertd.domain.problems import Unavailable
 from alertd.ports.adapter import Adapter, Message, Parcel, Traits
-from alertd.ports.clock import Clock
 from alertd.ports.stores import Claim, Claimed, ReportStore, StoredAlert, WorkStore
 
 LEASE = 60.0
@@ -51,21 +46,12 @@ class Dispatcher:
         store: WorkStore,
         reports: ReportStore,
         settler: Settler,
-        *,
-        clock: Clock,
-        bells: Bells,
-        revoked: Revoked,
-        metrics: Metrics,
-        log: FilteringBoundLogger,
+        fittings: Fittings,
     ) -> None:
         self._store = store
+        self._fit = fittings
         self._reports = reports
         self._settler = settler
-        self._clock = clock
-        self._bells = bells
-        self._revoked = revoked
-        self._metrics = metrics
-        self._log = log
         self._alerts: OrderedDict[str, StoredAlert] = OrderedDict()
         self._messages: OrderedDict[tuple[Adapter, Renderer, str, str, int], Message] = OrderedDict()
         self._started: OrderedDict[tuple[str, str], None] = OrderedDict()
@@ -89,8 +75,8 @@ class Dispatcher:
             [_parcel(row, stored.deadline) for row in rows],
             priority=priority,
             gate=channel.gate,
-            clock=self._clock,
-            revoked=self._revoked,
+            clock=self._fit.clock,
+            revoked=self._fit.revoked,
             origin=channel.adapter.origin,
             on_start=lambda at: self._first(channel.name, stored, at),
         )
@@ -100,9 +86,9 @@ class Dispatcher:
         except asyncio.CancelledError:
             settle.rest(Retry(Reason.INTERRUPTED))
             raise
-        except Exception as error:  # noqa: BLE001  an adapter's bug must cost one page, never the lane
-            self._log.error("adapter bug", channel=channel.name, error=type(error).__name__)
-            self._log.debug("adapter bug", channel=channel.name, exc_info=error)
+        except Exception as error:
+            self._fit.log.error("adapter bug", channel=channel.name, error=type(error).__name__)
+            self._fit.log.debug("adapter bug", channel=channel.name, exc_info=error)
         finally:
             settle.rest(Retry(Reason.BUG))
             await asyncio.shield(self._release(token, page))
@@ -112,11 +98,11 @@ class Dispatcher:
         sending = asyncio.ensure_future(channel.adapter.send(page, settle))
         try:
             while not sending.done():
-                watch = asyncio.ensure_future(self._clock.sleep(STUCK))
+                watch = asyncio.ensure_future(self._fit.clock.sleep(STUCK))
                 await asyncio.wait((sending, watch), return_when=asyncio.FIRST_COMPLETED)
                 watch.cancel()
                 if not sending.done() and self._is_stuck(page):
-                    self._log.error("adapter stuck", channel=channel.name, unsettled=len(page.taken))
+                    self._fit.log.error("adapter stuck", channel=channel.name, unsettled=len(page.taken))
                     break
         finally:
             sending.cancel()
@@ -126,7 +112,7 @@ class Dispatcher:
 
     def _is_stuck(self, page: GatedPage) -> bool:
         oldest = min(page.taken.values(), default=None)
-        return oldest is not None and self._clock.now() - oldest > timedelta(seconds=STUCK)
+        return oldest is not None and self._fit.clock.now() - oldest > timedelta(seconds=STUCK)
 
     async def _release(self, token: int, page: GatedPage) -> None:
         by_due: dict[datetime | None, list[int]] = {}
@@ -138,17 +124,17 @@ class Dispatcher:
                     await self._store.release(token, ids, due_at=due)
                     break
                 except Unavailable:
-                    await self._clock.sleep(1.0)
+                    await self._fit.clock.sleep(1.0)
 
     @asynccontextmanager
     async def _leased(self, token: int) -> AsyncIterator[None]:
         async def extend() -> None:
             while True:
-                await self._clock.sleep(LEASE / 3)
+                await self._fit.clock.sleep(LEASE / 3)
                 try:
-                    await self._store.extend(token, until=self._clock.now() + timedelta(seconds=LEASE))
+                    await self._store.extend(token, until=self._fit.clock.now() + timedelta(seconds=LEASE))
                 except Unavailable as error:
-                    self._log.error("a lease could not be extended", error=str(error))
+                    self._fit.log.error("a lease could not be extended", error=str(error))
 
         extender = asyncio.ensure_future(extend())
         try:
@@ -193,17 +179,17 @@ class Dispatcher:
         self._started[key] = None
         if len(self._started) > _CACHE:
             self._started.popitem(last=False)
-        self._metrics.first_attempt.labels(channel).observe(max(0.0, (at - stored.accepted_at).total_seconds()))
+        self._fit.metrics.first_attempt.labels(channel).observe(max(0.0, (at - stored.accepted_at).total_seconds()))
 
     def settled(self, attempt: Attempt, verdict: Verdict) -> None:
         self._settler.put(attempt, verdict)
 
     def misused(self, channel: str) -> None:
-        self._log.error("adapter settled a parcel it had not taken, or twice", channel=channel)
+        self._fit.log.error("adapter settled a parcel it had not taken, or twice", channel=channel)
 
     def halted(self, channel: str, reason: Reason) -> None:
-        self._metrics.channel_ready.labels(channel).set(0)
-        self._log.error("channel halted: its deliveries stay queued", channel=channel, reason=reason)
+        self._fit.metrics.channel_ready.labels(channel).set(0)
+        self._fit.log.error("channel halted: its deliveries stay queued", channel=channel, reason=reason)
 
 
 class _Settle:
@@ -231,6 +217,7 @@ class _Settle:
             self._dispatcher.misused(self._channel.name)
             return
         parcel = self._page.parcels[delivery_id]
+        self._channel.gate.settled(self._priority)
         self._tell_gate(parcel, verdict)
         self._dispatcher.settled(
             Attempt(

@@ -17,13 +17,19 @@ CHANNEL = ""
 _BURST_SECONDS = 0.02
 _GLANCE = 0.2  # a waiting page looks up this often whether its alert was revoked meanwhile
 _ENOUGH = 50
+_TICK = 0.001  # no clock is finer than this, and a shorter wait might not move it at all
 _TRANSPORT = frozenset({Reason.CONNECT, Reason.TIMEOUT, Reason.BROKEN, Reason.UNAVAILABLE})
 
 
 class Gate:
-    """`rate` in parcels a second, None for any; `halts`: how many Halts in a row open the channel's circuit."""
+    """`rate` in parcels a second, None for any; `halts`: how many Halts in a row open the channel's circuit.
 
-    def __init__(self, clock: Clock, *, rate: float | None, halts: int, policy: CircuitPolicy) -> None:
+    `concurrency` parcels may be out at once for the emergency, and as many for everything else.
+    """
+
+    def __init__(
+        self, clock: Clock, *, rate: float | None, concurrency: int, halts: int, policy: CircuitPolicy
+    ) -> None:
         self._clock = clock
         self._rate = rate
         self._bucket = _Bucket(clock, rate) if rate else None
@@ -33,6 +39,8 @@ class Gate:
         self._holds: dict[str, datetime] = {}
         self._in_flight = dict.fromkeys(PRIORITIES, 0)
         self._moved = asyncio.Event()
+        self._waiting = 0
+        self._free = {True: concurrency, False: concurrency}
         self._granted = 0
         self._busy = 0.0
         self._busy_since: float | None = None
@@ -68,18 +76,25 @@ class Gate:
         if self._overtaken(priority):
             await self._pause(_GLANCE)
             return 0
-        if self._bucket is None:
-            self._granted += up_to
-            return up_to
-        granted, wait = self._bucket.take(up_to)
-        self._granted += granted
+        granted, wait = min(up_to, self._free[priority in RESERVED]), _GLANCE
+        if granted and self._bucket is not None:
+            granted, wait = self._bucket.take(granted)
         if not granted:
             await self._pause(min(wait, _GLANCE))
+        self._granted += granted
+        self._free[priority in RESERVED] -= granted
         return granted
 
-    def give_back(self, count: int) -> None:
+    def settled(self, priority: int) -> None:
+        """One that was out has its verdict: another may start."""
+        self._free[priority in RESERVED] += 1
+        if self._waiting:
+            self._move()
+
+    def give_back(self, priority: int, count: int) -> None:
         """Granted, but not used."""
         self._granted -= count
+        self._free[priority in RESERVED] += count
         if self._bucket is not None:
             self._bucket.give_back(count)
 
@@ -116,11 +131,13 @@ class Gate:
         now = self._clock.now()
         held = self._holds.get(CHANNEL)
         circuit = self._circuits.get(CHANNEL, CLOSED)
-        moments = [m for m in (held, circuit.until) if m is not None and m > now]
+        probing = now + timedelta(seconds=_GLANCE) if circuit.probing else None
+        moments = [m for m in (held, circuit.until, probing) if m is not None and m > now]
         return max(moments, default=None)
 
     def succeeded(self, origin: str) -> None:
-        self._circuits.pop(origin, None)
+        if origin != CHANNEL:
+            self._circuits.pop(origin, None)
         if self._circuits.pop(CHANNEL, None) is not None:
             self.halted = None
             self._move()
@@ -161,11 +178,13 @@ class Gate:
         self._moved = asyncio.Event()
 
     async def _pause(self, seconds: float) -> None:
+        self._waiting += 1
         moved = asyncio.ensure_future(self._moved.wait())
         timer = asyncio.ensure_future(self._clock.sleep(seconds))
         try:
             await asyncio.wait((moved, timer), return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._waiting -= 1
             moved.cancel()
             timer.cancel()
 
@@ -187,7 +206,7 @@ class _Bucket:
         self._at = now
         granted = min(up_to, int(self._tokens))
         self._tokens -= granted
-        return granted, max(0.0, (1.0 - self._tokens) / self._rate)
+        return granted, max(_TICK, (1.0 - self._tokens) / self._rate)
 
     def give_back(self, count: int) -> None:
         self._tokens = min(self._size, self._tokens + count)

@@ -101,8 +101,8 @@ class Intake:
         """Queue again what failed for retryable reasons; how many. Raises NotFound, Conflict, Forbidden."""
         allow(token, "alerts:send")
         allow_mode(token, (await self._.store.get_alert(alert_id)).alert.status)
-        count = await self._.store.requeue(alert_id, actor=token.name, at=self._.clock.now())
-        self._.bells.ring_all()
+        count = await self._.store.requeue(alert_id, actor=token.name, at=self._.fittings.clock.now())
+        self._.fittings.bells.ring_all()
         return count
 
     async def _followable(self, alert_id: str) -> StoredAlert:
@@ -116,7 +116,7 @@ class Intake:
         return original
 
     def _cancel(self, original: Alert, note: str | None, info: tuple[Info, ...]) -> Alert:
-        """Its times are its own: what the original says of onset and expiry is what is being taken back."""
+        """It names what it takes back and says nothing of it again: neither its times nor what to do."""
         submission = Submission(
             purpose=original.purpose,
             status=original.status,
@@ -126,8 +126,8 @@ class Intake:
             note=note,
             incidents=original.incidents,
         )
-        ready = checked(submission, self._.territory(), self._.clock.now())
-        inherited = tuple(replace(i, expires=None, effective=None, onset=None) for i in original.info)
+        ready = checked(submission, self._.territory(), self._.fittings.clock.now())
+        inherited = tuple(_taken_back(i) for i in original.info)
         spoken = replace(ready, info=ready.info or inherited)
         return identified(spoken, self._acceptance.identity(), (_reference(original),))
 
@@ -146,6 +146,19 @@ class Intake:
             else:
                 inherited.append(ChannelPlan(name, "", broadcast=False, provable=State.ACCEPTED))
         return (*plans, *inherited)
+
+
+def _taken_back(info: Info) -> Info:
+    """An Info a Cancel inherits: nobody must read "cancelled" and "go to the upper floors" in one message."""
+    return replace(
+        info,
+        effective=None,
+        onset=None,
+        expires=None,
+        description=None,
+        instruction=None,
+        response_type=(),
+    )
 
 
 def _reference(alert: Alert) -> Reference:

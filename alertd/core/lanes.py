@@ -3,15 +3,10 @@
 import asyncio
 from collections.abc import Iterable
 
-from structlog.typing import FilteringBoundLogger
-
-from alertd.core.bells import Bells
 from alertd.core.dispatch import LEASE, Dispatcher, OpenChannel
-from alertd.core.metrics import Metrics
+from alertd.core.fittings import Fittings
 from alertd.domain.priority import PRIORITIES
 from alertd.domain.problems import Unavailable
-from alertd.ports.clock import Clock
-from alertd.ports.failpoint import Failpoint
 from alertd.ports.stores import Claim, WorkStore
 
 PAGES_IN_FLIGHT = 2
@@ -28,20 +23,11 @@ class Lanes:
         self,
         store: WorkStore,
         dispatcher: Dispatcher,
-        *,
-        clock: Clock,
-        bells: Bells,
-        metrics: Metrics,
-        log: FilteringBoundLogger,
-        failpoint: Failpoint,
+        fittings: Fittings,
     ) -> None:
         self._store = store
+        self._fit = fittings
         self._dispatcher = dispatcher
-        self._clock = clock
-        self._bells = bells
-        self._metrics = metrics
-        self._log = log
-        self._failpoint = failpoint
 
     async def run(self, channel: OpenChannel) -> None:
         """Until the channel's gate stops: then what is in flight is finished and the rest released."""
@@ -52,19 +38,19 @@ class Lanes:
     def ring(self, channels: Iterable[str]) -> None:
         """Wake their lanes, e.g. to notice that their gate has stopped."""
         for channel in channels:
-            self._bells.ring_channel(channel)
+            self._fit.bells.ring_channel(channel)
 
     async def _lane(self, channel: OpenChannel, priority: int) -> None:
         pages: set[asyncio.Task[None]] = set()
-        bell = self._bells.lane(channel.name, priority)
+        bell = self._fit.bells.lane(channel.name, priority)
         try:
             while not channel.gate.stopping:
                 bell.hush()
                 claim = await self._claim(channel, priority)
                 if claim is None:
-                    await bell.wait(self._clock, await self._pause(channel, priority))
+                    await bell.wait(self._fit.clock, await self._pause(channel, priority))
                     continue
-                self._failpoint("claim")
+                self._fit.failpoint("claim")
                 page = asyncio.create_task(self._dispatcher.carry(channel, priority, claim))
                 pages.add(page)
                 page.add_done_callback(pages.discard)
@@ -83,17 +69,17 @@ class Lanes:
             return None
         try:
             return await self._store.claim(
-                channel.name, priority, limit=channel.traits.page_size, now=self._clock.now(), lease=LEASE
+                channel.name, priority, limit=channel.traits.page_size, now=self._fit.clock.now(), lease=LEASE
             )
         except Unavailable as error:
-            self._metrics.store_refusals.labels("claim").inc()
-            self._log.error("a lane waits for the store", channel=channel.name, error=str(error))
-            await self._clock.sleep(_STORE_PAUSE)
+            self._fit.readiness.refused(error)
+            self._fit.log.error("a lane waits for the store", channel=channel.name, error=str(error))
+            await self._fit.clock.sleep(_STORE_PAUSE)
             return None
 
     async def _pause(self, channel: OpenChannel, priority: int) -> float:
         """Seconds until there may be something to claim, if nobody rings before."""
-        now = self._clock.now()
+        now = self._fit.clock.now()
         due = await self._store.next_due(channel.name, priority)
         closed = channel.gate.channel_closed_until()
         moments = [m for m in (due, closed) if m is not None]

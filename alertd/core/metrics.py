@@ -41,12 +41,6 @@ class Metrics:
         self.alerts = Counter(
             "alertd_alerts_total", "Alerts accepted", ["purpose", "status", "msg_type"], registry=registry
         )
-        self.store_refusals = Counter(
-            "alertd_store_unavailable_total",
-            "Times the store could not take a change",
-            ["verb"],
-            registry=registry,
-        )
         self.channel_ready = Gauge(
             "alertd_channel_ready", "1 while the channel could send", ["channel"], registry=registry
         )

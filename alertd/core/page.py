@@ -51,7 +51,7 @@ class GatedPage:
             if not granted:
                 continue
             batch = [] if self._closed() else self._pick(granted)
-            self._gate.give_back(granted - len(batch))
+            self._gate.give_back(self._priority, granted - len(batch))
             if batch:
                 self._start(batch)
                 return batch

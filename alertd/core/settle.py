@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from structlog.typing import FilteringBoundLogger
-
-from alertd.core.bells import Bells
-from alertd.core.metrics import Metrics
+from alertd.core.fittings import Fittings
 from alertd.domain.alert import Purpose
 from alertd.domain.delivery import (
     OUTCOME_UNKNOWN,
@@ -25,8 +22,7 @@ from alertd.domain.delivery import (
 )
 from alertd.domain.problems import Unavailable
 from alertd.domain.retry import RetryPolicy, may_repeat
-from alertd.ports.clock import Chance, Clock
-from alertd.ports.failpoint import Failpoint
+from alertd.ports.clock import Chance
 from alertd.ports.stores import Outcome, WorkStore
 
 FLUSH_SECONDS = 0.02
@@ -64,10 +60,11 @@ def outcome(attempt: Attempt, verdict: Verdict, *, policy: RetryPolicy, now: dat
         return Outcome(attempt.delivery_id, attempt.token, event, reason, ref, due, exposed, attempt.started_at, now)
 
     match verdict:
-        case Accepted(ref):
-            return to(Event.ACCEPT, None, ref=ref, exposed=True)
-        case Delivered(ref):
-            return to(Event.DELIVER, None, ref=ref, exposed=True)
+        case Accepted(ref) | Delivered(ref):
+            arrived = Event.ACCEPT if isinstance(verdict, Accepted) else Event.DELIVER
+            return to(arrived, None, ref=ref, exposed=True)
+        case Refused(Reason.EXPIRED):
+            return to(Event.EXPIRE, Reason.EXPIRED)
         case Refused(reason):
             return to(Event.FAIL, reason)
         case Gone(reason):
@@ -101,23 +98,15 @@ class Settler:
     def __init__(
         self,
         store: WorkStore,
+        fittings: Fittings,
         *,
-        clock: Clock,
         chance: Chance,
         policy: Callable[[], RetryPolicy],
-        bells: Bells,
-        metrics: Metrics,
-        log: FilteringBoundLogger,
-        failpoint: Failpoint,
     ) -> None:
         self._store = store
-        self._clock = clock
+        self._fit = fittings
         self._chance = chance
         self._policy = policy
-        self._bells = bells
-        self._metrics = metrics
-        self._log = log
-        self._failpoint = failpoint
         self._waiting: list[tuple[Attempt, Outcome]] = []
         self._full = asyncio.Event()
         self._some = asyncio.Event()
@@ -126,9 +115,9 @@ class Settler:
 
     def put(self, attempt: Attempt, verdict: Verdict) -> None:
         """Take a verdict; it is durable once `drained`."""
-        self._failpoint("answered")
-        self._metrics.attempt(attempt.channel, verdict)
-        made = outcome(attempt, verdict, policy=self._policy(), now=self._clock.now(), chance=self._chance())
+        self._fit.failpoint("answered")
+        self._fit.metrics.attempt(attempt.channel, verdict)
+        made = outcome(attempt, verdict, policy=self._policy(), now=self._fit.clock.now(), chance=self._chance())
         self._waiting.append((attempt, made))
         self._empty.clear()
         self._some.set()
@@ -155,7 +144,7 @@ class Settler:
                 self._empty.set()
 
     async def _linger(self) -> None:
-        timer = asyncio.ensure_future(self._clock.sleep(FLUSH_SECONDS))
+        timer = asyncio.ensure_future(self._fit.clock.sleep(FLUSH_SECONDS))
         full = asyncio.ensure_future(self._full.wait())
         try:
             await asyncio.wait((timer, full), return_when=asyncio.FIRST_COMPLETED)
@@ -169,14 +158,14 @@ class Settler:
                 ours = await self._store.settle([made for _, made in batch])
                 break
             except Unavailable as error:
-                self._metrics.store_refusals.labels("settle").inc()
-                self._log.error("receipts wait for the store", waiting=len(batch), error=str(error))
-                await self._clock.sleep(_STORE_PAUSE)
-        self._failpoint("settle")
-        self._metrics.settle_batch.observe(len(batch))
+                self._fit.readiness.refused(error)
+                self._fit.log.error("receipts wait for the store", waiting=len(batch), error=str(error))
+                await self._fit.clock.sleep(_STORE_PAUSE)
+        self._fit.failpoint("settle")
+        self._fit.metrics.settle_batch.observe(len(batch))
         if len(ours) < len(batch):
-            self._metrics.fenced.inc(len(batch) - len(ours))
+            self._fit.metrics.fenced.inc(len(batch) - len(ours))
         for channel, priority in {(a.channel, a.priority) for a, o in batch if o.event is Event.RETRY}:
-            self._bells.ring_lane(channel, priority)
+            self._fit.bells.ring_lane(channel, priority)
         for alert_id in {attempt.alert_id for attempt, _ in batch}:
-            self._bells.changed(alert_id)
+            self._fit.bells.changed(alert_id)

@@ -14,7 +14,7 @@ from alertd.domain.alert import (
     Scope,
     Status,
 )
-from alertd.domain.lint import lint
+from alertd.domain.lint import lint, lint_texts
 from alertd.domain.problems import Invalid, Problem
 from alertd.ports.territory import Territory
 
@@ -68,6 +68,16 @@ def checked(submission: Submission, territory: Territory, now: datetime) -> Subm
             info=submission.info,
             now=now,
         )
+    )
+    problems += lint_texts(
+        {
+            "source": submission.source,
+            "restriction": submission.restriction,
+            "addresses": submission.addresses,
+            "note": submission.note,
+            "incidents": submission.incidents,
+            **{f"code.{n}": code for n, code in enumerate(submission.code)},
+        }
     )
     infos = []
     for i, info in enumerate(submission.info):

@@ -71,11 +71,11 @@ class Subscribers:
 
     def __init__(
         self,
-        *,
         store: SubscriberStore,
         addresses: Addresses,
-        territory: Callable[[], Territory],
         clock: Clock,
+        *,
+        territory: Callable[[], Territory],
         new_id: Callable[[], str] = new_id,
     ) -> None:
         self._store = store
@@ -162,7 +162,7 @@ class Subscribers:
         """
         now = self._clock.now()
         subscriber = replace(self._settled(form, source), consent=Consent(source, now, now))
-        await self._store.enrol([subscriber], actor="public")
+        await self._store.enrol([subscriber], actor="citizen")
         endpoint = subscriber.endpoints[0]
         return await self._store.endpoint_id(endpoint.channel, endpoint.address) or 0
 

@@ -2,16 +2,11 @@
 
 from datetime import datetime
 
-from structlog.typing import FilteringBoundLogger
-
-from alertd.core.bells import Bells
-from alertd.core.metrics import Metrics
+from alertd.core.fittings import Fittings
 from alertd.domain.problems import Unavailable
-from alertd.ports.clock import Clock
 from alertd.ports.stores import ReportStore, Retention, SweepStore
 
 BATCH = 2_000
-_LEASE_EVERY = 15.0
 _PURGE_EVERY = 3_600.0
 _DEPTH_EVERY = 5.0
 _STORE_PAUSE = 1.0
@@ -22,64 +17,59 @@ class Sweeper:
         self,
         store: SweepStore,
         reports: ReportStore,
-        *,
-        clock: Clock,
-        bells: Bells,
-        metrics: Metrics,
-        log: FilteringBoundLogger,
+        fittings: Fittings,
         retention: Retention,
     ) -> None:
         self._store = store
+        self._fit = fittings
         self._reports = reports
-        self._clock = clock
-        self._bells = bells
-        self._metrics = metrics
-        self._log = log
         self._retention = retention
         self._due: dict[str, float] = {}
 
     async def start(self) -> int:
         """Before the lanes open: whatever was in flight when the last daemon died is queued again."""
-        return await self._store.recover(self._clock.now(), everything=True)
+        return await self._store.recover(self._fit.clock.now(), everything=True)
 
     async def run(self) -> None:
         while True:
-            self._bells.sweep.hush()
+            self._fit.bells.sweep.hush()
             try:
-                await self._round(self._clock.now())
+                await self._round(self._fit.clock.now())
                 pause = await self._pause()
             except Unavailable as error:
-                self._metrics.store_refusals.labels("sweep").inc()
-                self._log.error("sweeping waits for the store", error=str(error))
+                self._fit.readiness.refused(error)
+                self._fit.log.error("sweeping waits for the store", error=str(error))
                 pause = _STORE_PAUSE
-            await self._bells.sweep.wait(self._clock, pause)
+            await self._fit.bells.sweep.wait(self._fit.clock, pause)
 
     async def _round(self, now: datetime) -> None:
+        if self._fit.readiness.refusing:
+            await self._store.probe()
+            self._fit.readiness.took()
+            self._fit.bells.ring_all()
         ended = 0
         while (count := await self._store.supersede(now, limit=BATCH)) > 0:
             ended += count
         while (count := await self._store.expire(now, limit=BATCH)) > 0:
             ended += count
         if ended:
-            self._bells.plan.ring()
-            self._bells.all_changed()
-        if self._every("lease", _LEASE_EVERY) and await self._store.recover(now, everything=False):
-            self._bells.ring_all()
+            self._fit.bells.plan.ring()
+            self._fit.bells.all_changed()
         if self._every("depth", _DEPTH_EVERY):
-            self._metrics.lanes(await self._reports.depths(), now)
+            self._fit.metrics.lanes(await self._reports.depths(), now)
         if self._every("purge", _PURGE_EVERY):
             purged = await self._store.purge(now, self._retention)
             if any(purged.values()):
-                self._log.info("purged", **purged)
+                self._fit.log.info("purged", **purged)
 
     async def _pause(self) -> float:
-        deadline = await self._store.next_deadline(self._clock.now())
+        deadline = await self._store.next_deadline(self._fit.clock.now())
         if deadline is None:
             return _DEPTH_EVERY
-        return min(_DEPTH_EVERY, max(0.01, (deadline - self._clock.now()).total_seconds()))
+        return min(_DEPTH_EVERY, max(0.01, (deadline - self._fit.clock.now()).total_seconds()))
 
     def _every(self, what: str, seconds: float) -> bool:
-        now = self._clock.monotonic()
+        now = self._fit.clock.monotonic()
         if now < self._due.get(what, 0.0):
             return False
         self._due[what] = now + seconds

@@ -6,7 +6,7 @@ different languages form one block; a subscriber is told the blocks that select 
 the language nearest to his. At most 60 blocks, because the blocks of a delivery travel as a bit mask.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from alertd.domain.alert import WHOLE_TERRITORY, Alert, Info
@@ -34,15 +34,11 @@ class Block:
 
 def blocks_of(alert: Alert) -> tuple[Block, ...]:
     """The alert's blocks, in the order of their first Info."""
-    groups: list[list[Info]] = []
-    for info in alert.info:
-        for group in groups:
-            if _says_the_same(group[0], info) and all(info.language.lower() != o.language.lower() for o in group):
-                group.append(info)
-                break
-        else:
-            groups.append([info])
-    return tuple(Block(1 << i, group[0].zones, group[0].severity.rank, tuple(group)) for i, group in enumerate(groups))
+    kinds: dict[object, dict[str, list[int]]] = {}
+    for i, info in enumerate(alert.info):
+        kinds.setdefault(_kind(info), {}).setdefault(info.language.lower(), []).append(i)
+    groups = sorted(sorted(group) for languages in kinds.values() for group in _translations(languages))
+    return tuple(_block(bit, [alert.info[i] for i in group]) for bit, group in enumerate(groups))
 
 
 def infos_for(alert: Alert, mask: int, language: str, fallbacks: Sequence[str]) -> tuple[Info, ...]:
@@ -57,8 +53,24 @@ def selects(block: Block, zones: frozenset[str], min_severity: int) -> bool:
     return block.severity >= min_severity and (WHOLE_TERRITORY in block.zones or bool(block.zones & zones))
 
 
-def _says_the_same(a: Info, b: Info) -> bool:
-    return (a.zones, a.urgency, a.severity, a.certainty) == (b.zones, b.urgency, b.severity, b.certainty)
+def _kind(info: Info) -> object:
+    return (info.zones, info.urgency, info.severity, info.certainty)
+
+
+def _translations(languages: Mapping[str, Sequence[int]]) -> Iterator[Sequence[int]]:
+    """Which Infos of a kind go together: the first of each language, the second of each, and so on.
+
+    Where one language says more than another, what translates what cannot be known: each stands alone, so that
+    a reader may meet another language but never misses a warning.
+    """
+    if len({len(said) for said in languages.values()}) == 1:
+        yield from zip(*languages.values(), strict=True)
+    else:
+        yield from ([i] for said in languages.values() for i in said)
+
+
+def _block(bit: int, infos: Sequence[Info]) -> Block:
+    return Block(1 << bit, infos[0].zones, infos[0].severity.rank, tuple(infos))
 
 
 def _nearest(infos: Sequence[Info], tag: str) -> Info | None:

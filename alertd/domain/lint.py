@@ -22,11 +22,13 @@ LOWEST_FEET, HIGHEST_FEET = -40_000.0, 400_000.0
 
 RESERVED_MARKS = (
     *("BORRADOR", "BOZZA", "BROUILLON", "DRAFT", "DRILL", "ENTWURF", "ESERCITAZIONE", "ESSAI", "EXERCICE"),
-    *("EXERCISE", "PROBE", "PROVA", "PRUEBA", "SIMULACRO", "SYSTEM", "TEST", "ÜBUNG"),
+    *("EXERCISE", "PROBE", "PROVA", "PRUEBA", "SIMULACRO", "SYSTEM", "SYSTEMTEST", "TEST", "ÜBUNG"),
 )
 """Words that open what is not real. None may open a real alert, lest it be taken for a drill."""
 
-_RESERVED = re.compile(rf"\W*({'|'.join(RESERVED_MARKS)})\s*([^\w\s]|$)")
+_MARK = "|".join(RESERVED_MARKS)
+_OF_THE_SYSTEM = r"(\s+(SYSTEM|TEST|DI SISTEMA|DEL SISTEMA|SYSTÈME))?"
+_RESERVED = re.compile(rf"\W*({_MARK}){_OF_THE_SYSTEM}\s*([^\w\s]|$)")
 
 Loc = tuple[str | int, ...]
 

@@ -7,7 +7,7 @@ from alertd.domain.alert import Purpose
 from alertd.domain.delivery import OUTCOME_UNKNOWN, Reason, Retry
 
 MAX_AFTER = 10 * 365 * 86_400.0
-"""Seconds; a longer wait would leave the calendar, and no alert lives that long."""
+"""Seconds; a longer wait is never, since no alert lives that long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class RetryPolicy:
         `attempts` counts the one just made; `chance` is uniform in [0, 1). The provider's Retry-After is a
         floor to which the jitter is added, so that a held crowd does not come back as one.
         """
-        if attempts >= self.max_attempts:
+        asked = verdict.after or 0.0
+        if attempts >= self.max_attempts or asked > MAX_AFTER:
             return None
         spread: float = min(self.cap, self.base * 2.0 ** min(attempts - 1, 32))
-        asked = verdict.after or 0.0
-        floor = min(asked, MAX_AFTER) if asked > 0 else 0.0  # a provider's NaN or negative wait is no wait
+        floor = asked if asked > 0 else 0.0  # a provider's NaN or negative wait is no wait
         due = now + timedelta(seconds=floor + chance * spread)
         return due if due < deadline else None
 

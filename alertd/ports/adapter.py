@@ -26,7 +26,8 @@ class Traits:
 
     `provable` is the highest state this channel can ever prove. `page_size` is how many parcels it likes at
     once; `rate` is messages a second for the whole channel (None: no limit of ours); `concurrency` is how many
-    parcels it works on at once. `idempotent`: the provider or the reader's device recognises a repeat.
+    parcels it works on at once for emergencies, and as many again for everything else: the gate hands out no more.
+    `idempotent`: the provider or the reader's device recognises a repeat.
     """
 
     addressed: bool

@@ -110,10 +110,8 @@ class IntakeStore(Protocol):
         """Raises NotFound."""
         ...
 
-    async def reaches(
-        self, channels: Sequence[str], *, cohort: Cohort, purpose: Purpose, targets: Sequence[Target]
-    ) -> bool:
-        """Whether the targets select at least one endpoint on any of these channels (no counting)."""
+    async def has_audience(self, channel: str, *, cohort: Cohort, purpose: Purpose, targets: Sequence[Target]) -> bool:
+        """Whether the targets select at least one endpoint on the channel; quick enough to ask at every accept."""
         ...
 
     async def decide(self, alert_id: str, *, approve: bool, actor: str, at: datetime, reason: str | None) -> None:
@@ -231,6 +229,10 @@ class Retention:
 
 
 class SweepStore(Protocol):
+    async def probe(self) -> None:
+        """Make something durable and nothing else. Raises Unavailable while the store takes no changes."""
+        ...
+
     async def recover(self, now: datetime, *, everything: bool) -> int:
         """Queue again what was in flight under a lease that ended, its outcome unknown; `everything` at start."""
         ...

@@ -56,6 +56,10 @@ class BotApi:
         return f"http://{self._host}:{self.port}/bot"
 
     @property
+    def connections(self) -> int:
+        return self._stage.connections
+
+    @property
     def ledger(self) -> Ledger:
         return self._stage.ledger
 

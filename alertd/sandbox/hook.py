@@ -42,6 +42,10 @@ class HookReceiver:
         return f"http://{self._host}:{self.port}/hook"
 
     @property
+    def connections(self) -> int:
+        return self._stage.connections
+
+    @property
     def ledger(self) -> Ledger:
         return self._stage.ledger
 

@@ -44,6 +44,10 @@ class MailServer:
         self.faults = NONE
 
     @property
+    def connections(self) -> int:
+        return len(self._sessions)
+
+    @property
     def faults(self) -> Faults:
         return self._injector.faults
 
@@ -71,7 +75,7 @@ class MailServer:
             return None
         text = message.get_body(("plain",))
         shown: dict[str, object] = dict(message.items())
-        return {**shown, "text": "" if text is None else text.get_content()}
+        return {**shown, "text": "" if text is None else text.get_content().replace("\r\n", "\n")}
 
     def message(self, recipient: str) -> EmailMessage | None:
         """The last message, parsed."""
@@ -79,7 +83,7 @@ class MailServer:
         return None if body is None else message_from_bytes(body, policy=policy.default)
 
     def stats(self) -> dict[str, object]:
-        return {**self.ledger.stats(), "connections": len(self._sessions)}
+        return {**self.ledger.stats(), "connections": self.connections}
 
     def clear(self) -> None:
         self.ledger.clear()

@@ -16,6 +16,11 @@ class Provider(Protocol):
     def port(self) -> int: ...
 
     @property
+    def connections(self) -> int:
+        """How many are up now."""
+        ...
+
+    @property
     def ledger(self) -> Ledger: ...
 
     @property

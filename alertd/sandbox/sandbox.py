@@ -71,6 +71,11 @@ class Sandbox:
     def stats(self) -> dict[str, dict[str, object]]:
         return {name: provider.stats() for name, provider in self.providers.items()}
 
+    @property
+    def connections(self) -> int:
+        """How many clients' connections are up now."""
+        return sum(provider.connections for provider in self.providers.values())
+
     def clear(self) -> None:
         for provider in self.providers.values():
             provider.clear()

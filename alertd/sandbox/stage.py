@@ -55,6 +55,12 @@ class Stage:
     async def __aexit__(self, *exc: object) -> None:
         await self._runner.cleanup()
 
+    @property
+    def connections(self) -> int:
+        """How many are up now."""
+        server = self._runner.server
+        return 0 if server is None else len(server.connections)
+
     def clear(self) -> None:
         self.ledger.clear()
         self.faults = NONE

@@ -47,12 +47,6 @@ class Settings:
         return self.service.state
 
     @property
-    def template_folders(self) -> tuple[Path, ...]:
-        """Where templates are looked for: first one's own, then those that came with alertd."""
-        own = self.service.templates
-        return (*((own,) if own else ()), self.shipped / "templates")
-
-    @property
     def speaker(self) -> Service:
         """Who speaks, as the core and the adapters know it."""
         s = self.service
@@ -102,14 +96,7 @@ def _service(environ: Mapping[str, str], findings: Findings) -> ServiceSettings 
     service = _section(ServiceSettings, "service", findings, state=state_folder(environ))
     if service is None:
         return None
-    folder = findings.source.folder
-    update = {"state": folder / service.state.expanduser()}
-    if service.templates is not None:
-        update["templates"] = own = folder / service.templates.expanduser()
-        if not own.is_dir():
-            right = "a folder that exists, or nothing"
-            findings.refuse(("service", "templates"), "there is no such folder", right, shown(str(own)))
-    return service.model_copy(update=update)
+    return service.model_copy(update={"state": findings.source.folder / service.state.expanduser()})
 
 
 def _anchored(store: Store, source: Source) -> Store:

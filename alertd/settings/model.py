@@ -27,7 +27,6 @@ class ServiceSettings(Section):
     zones: tuple[str, ...] = Field(
         (), description='a list of GeoJSON files or patterns, e.g. ["zones/*.geojson"]; empty: those shipped'
     )
-    templates: Path | None = Field(None, description="a folder of your own templates, looked into before those shipped")
     state: Path = Field(description="a folder alertd may write to")
 
 

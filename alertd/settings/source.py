@@ -16,10 +16,14 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`tree` is the merged configuration; `overrides` says which key came from which environment variable."""
+    """`tree` is the merged configuration, `written` the file alone.
+
+    `overrides` says which key came from which environment variable.
+    """
 
     file: Path | None
     tree: dict[str, Any]
+    written: Mapping[str, Any] = field(default_factory=dict)
     overrides: Mapping[Key, str] = field(default_factory=dict)
 
     @property
@@ -32,6 +36,9 @@ class Source:
         for length in range(len(key), 0, -1):
             if variable := self.overrides.get(key[:length]):
                 return f"environment variable {variable}"
+        below = [variable for path, variable in self.overrides.items() if path[: len(key)] == key]
+        if below and not _has(self.written, key):
+            return f"environment variable {below[0]}"
         return str(self.file) if self.file else "the defaults (no configuration file)"
 
     def from_environment(self, key: Key) -> bool:
@@ -44,13 +51,14 @@ def read(file: Path | None, environ: Mapping[str, str], defaults: Mapping[str, A
     Raises ConfigError where the file cannot be read or is not TOML.
     """
     path = file.expanduser().resolve() if file else None
-    tree: dict[str, Any] = {**_copy(defaults), **(_parse(path) if path else {})}
+    written = _parse(path) if path else {}
+    tree: dict[str, Any] = _copy({**defaults, **written})
     overrides: dict[Key, str] = {}
     for variable, wanted, text in _variables(environ):
         key = _as_written(tree, wanted)
         _put(tree, key, _value(text))
         overrides[key] = variable
-    return Source(path, tree, overrides)
+    return Source(path, tree, written, overrides)
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -105,6 +113,15 @@ def _put(tree: dict[str, Any], key: Key, value: object) -> None:
             tree[part] = {}
         tree = tree[part]
     tree[key[-1]] = value
+
+
+def _has(tree: Mapping[str, Any], key: Key) -> bool:
+    node: Any = tree
+    for part in key:
+        if not isinstance(node, Mapping) or part not in node:
+            return False
+        node = node[part]
+    return True
 
 
 def _copy(tree: Mapping[str, Any]) -> dict[str, Any]:

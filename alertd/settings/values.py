@@ -40,7 +40,7 @@ def _timezone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError('there is no such time zone; an IANA name, e.g. "Europe/Rome"') from None
+        raise ValueError("there is no such time zone") from None
     return value
 
 

@@ -1,9 +1,10 @@
 """Where the SQLite file is, and how a connection to it is set up."""
 
 import sqlite3
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
@@ -60,6 +61,24 @@ def connect(path: Path, *, busy_seconds: float) -> Connection:
     for setting in _SETTINGS:
         connection.exec_driver_sql(setting)
     return connection
+
+
+def run(connection: Connection, sql: str, terms: Mapping[str, Any] | tuple[()] = ()) -> sqlite3.Cursor:
+    """Execute one of the hot statements past SQLAlchemy's result machinery, which costs more than most of them."""
+    return driver(connection).execute(sql, terms)
+
+
+def scalar(connection: Connection, sql: str, terms: Mapping[str, Any] | tuple[()] = ()) -> Any:
+    """The first column of the first row; None where there is no row."""
+    row = driver(connection).execute(sql, terms).fetchone()
+    return None if row is None else row[0]
+
+
+def insert(connection: Connection, sql: str, terms: Mapping[str, Any]) -> int:
+    """Insert one row; its number."""
+    number = driver(connection).execute(sql, terms).lastrowid
+    assert number is not None
+    return number
 
 
 def driver(connection: Connection) -> sqlite3.Connection:

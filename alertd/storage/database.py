@@ -8,9 +8,11 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
 
+from alertd.domain.problems import Unavailable
 from alertd.storage.connect import connect
 from alertd.storage.lock import DaemonLock, Gate
 from alertd.storage.migrate import bring_up_to_date, is_current
+from alertd.storage.problems import as_unavailable
 from alertd.storage.queue import Job
 from alertd.storage.readers import Readers
 from alertd.storage.writer import Writer
@@ -52,34 +54,39 @@ async def open_database(path: Path, *, exclusive: bool) -> AsyncIterator[Databas
     """`exclusive` is the daemon; others share the file with it. Raises StoreBusy, StoreTooNew, Unavailable."""
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
+        _make_folder(path)
         lock = DaemonLock(path)
         stack.callback(lock.release)
-        await asyncio.to_thread(_prepare, path, lock, exclusive=exclusive)
         gate = Gate(path)
         stack.callback(gate.close)
-        connections = [await asyncio.to_thread(connect, path, busy_seconds=BUSY_SECONDS) for _ in range(1 + READERS)]
+        connections = await asyncio.to_thread(_prepare, path, lock, exclusive=exclusive)
         for connection in connections:
             stack.callback(_close, connection)
         readers = Readers(connections[1:], loop)
         stack.push_async_callback(asyncio.to_thread, readers.close)
-        writer = Writer(connections[0], gate, loop)
+        writer = Writer(connections[0], gate, path.with_name(path.name + "-wal"), loop)
         stack.push_async_callback(asyncio.to_thread, writer.close)
         yield Database(writer, readers)
 
 
-def _prepare(path: Path, lock: DaemonLock, *, exclusive: bool) -> None:
-    """Take the lock where we are the daemon, and bring the schema to ours before anyone uses it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if exclusive:
-        lock.acquire()
-        bring_up_to_date(path)
-        return
-    if not is_current(path):
-        lock.acquire()
-        try:
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"the store's folder {path.parent} cannot be made: {error.strerror}") from error
+
+
+def _prepare(path: Path, lock: DaemonLock, *, exclusive: bool) -> list[Connection]:
+    """Take the lock where we are the daemon, bring the schema to ours, and connect: the writer's first."""
+    try:
+        if exclusive or not is_current(path):
+            lock.acquire()
             bring_up_to_date(path)
-        finally:
+        if not exclusive:
             lock.release()
+        return [connect(path, busy_seconds=BUSY_SECONDS) for _ in range(1 + READERS)]
+    except Exception as error:
+        raise as_unavailable(error) or error from error
 
 
 def _close(connection: Connection) -> None:

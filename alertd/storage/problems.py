@@ -40,7 +40,7 @@ _NOT_NOW = {
 def as_unavailable(error: BaseException) -> Unavailable | None:
     """The database's refusal as the core knows it, or None where `error` is something else (a bug, a Conflict)."""
     cause = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(cause, OSError):
+    if isinstance(cause, OSError) and cause.errno is not None:  # Forbidden is a PermissionError too, without one
         return Unavailable(f"the store cannot be used now: {cause.strerror or cause}")
     if not isinstance(cause, sqlite3.Error):
         return None

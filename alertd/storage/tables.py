@@ -7,7 +7,6 @@ inherit the deliveries, nor the unsubscribe link, of one that was removed.
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     Index,
@@ -88,6 +87,7 @@ plan = Table(
     Column("depth", Integer, nullable=False),  # the ancestor being followed; 0 is the alert's own audience
     Column("cursor", BigInt, nullable=False),  # the last endpoint planned
     Column("upper", BigInt),  # the last endpoint there was when the own audience was begun
+    Column("zone_sets", BigInt, nullable=False),  # the newest zone set already looked at
     Column("in_flight", BigInt),  # deliveries of ancestors in flight when this pass over them began
     Column("done", Boolean, nullable=False),
     Column("cut", Boolean, nullable=False),  # ended by the deadline before its end
@@ -112,11 +112,8 @@ tally = Table(
     Column("broadcast", Boolean, nullable=False),
     Column("provable", Text, nullable=False),
     Column("priority", Integer, nullable=False),
-    *(
-        Column(state.value, BigInteger, nullable=False, server_default=text("0"))
-        for state in State
-    ),
-    Column("attempts", BigInteger, nullable=False, server_default=text("0")),
+    *(Column(state.value, BigInt, nullable=False, server_default=text("0")) for state in State),
+    Column("attempts", BigInt, nullable=False, server_default=text("0")),
     Column("first_attempt_at", Instant),
     Column("last_settled_at", Instant),
     Column("histogram", JsonText),  # {bucket: count} (tally.py)
@@ -133,11 +130,11 @@ delivery = Table(
     Column("channel", Text, nullable=False),
     Column("endpoint_id", BigInt, nullable=False),  # 0 on a broadcast channel, negative once pseudonymised
     Column("language", Text, nullable=False),
-    Column("blocks", BigInteger, nullable=False),
+    Column("blocks", BigInt, nullable=False),
     Column("state", Text, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("token", BigInteger),  # the lease it is, or was last, under
+    Column("token", BigInt),  # the lease it is, or was last, under
     Column("exposed", Boolean, nullable=False),  # it arrived, or may have
     Column("reason", Text),
     Column("ref", Text),
@@ -162,10 +159,30 @@ lease = Table(
     Column("token", BigInt, primary_key=True),
     Column("alert_seq", BigInt, nullable=False),
     Column("channel", Text, nullable=False),
+    Column("claimed_at", Instant, nullable=False),
     Column("until", Instant, nullable=False),
     Column("open", Integer, nullable=False),  # deliveries still out
     Column("ids", Text, nullable=False),  # JSON array of what was claimed
     sqlite_autoincrement=True,
+)
+
+zone_set = Table(  # which zones a subscriber asked for: a town has few different sets
+    "zone_set",
+    metadata,
+    Column("id", BigInt, primary_key=True),
+    Column("zones", Text, nullable=False, unique=True),  # JSON array of codes, sorted
+    sqlite_autoincrement=True,
+)
+
+selected = Table(  # the blocks an alert has for a zone set, while it is being planned (selection.py)
+    "selected",
+    metadata,
+    Column("alert_seq", BigInt, nullable=False),
+    Column("zone_set", BigInt, nullable=False),
+    Column("min_rank", Integer, nullable=False),
+    Column("blocks", BigInt, nullable=False),
+    PrimaryKeyConstraint("alert_seq", "zone_set", "min_rank"),
+    sqlite_with_rowid=False,
 )
 
 subscriber = Table(
@@ -174,6 +191,7 @@ subscriber = Table(
     Column("seq", BigInt, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
     Column("language", Text, nullable=False),
+    Column("zone_set", BigInt, nullable=False),
     Column("purposes", Integer, nullable=False),  # bit mask (types.py)
     Column("min_severity", Text, nullable=False),
     Column("min_rank", Integer, nullable=False),
@@ -186,15 +204,7 @@ subscriber = Table(
     sqlite_autoincrement=True,
 )
 
-subscriber_zone = Table(
-    "subscriber_zone",
-    metadata,
-    Column("subscriber_seq", BigInt, nullable=False),
-    Column("zone", Text, nullable=False),
-    PrimaryKeyConstraint("subscriber_seq", "zone"),
-    sqlite_with_rowid=False,
-)
-Index("subscriber_zone_by_zone", subscriber_zone.c.zone, subscriber_zone.c.subscriber_seq)
+Index("subscriber_by_zone_set", subscriber.c.zone_set)
 
 endpoint = Table(
     "endpoint",

@@ -1,10 +1,10 @@
 """How values of the domain lie in columns: instants as microseconds, sets as bit masks, JSON as text."""
 
-import json
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import BigInteger, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator
 
@@ -69,12 +69,12 @@ class JsonText(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         del dialect
-        return None if value is None else json.loads(value)
+        return None if value is None else orjson.loads(value)
 
 
 def json_text(value: object) -> str:
     """Canonical: sorted keys, no blanks, not escaped."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
 _PURPOSE_BIT: Final[Mapping[Purpose, int]] = {Purpose.EMERGENCY: 1, Purpose.SERVICE: 2, Purpose.EVENT: 4}

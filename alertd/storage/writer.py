@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
@@ -34,20 +35,23 @@ class _Done:
     error: BaseException | None = None
 
 
-class _GroupLost(Exception):  # noqa: N818 - not an error of the caller's, a signal inside this file
+class _GroupLost(Exception):
     """The transaction is gone; nothing in it was stored."""
 
 
 class Writer:
-    """Runs jobs on its own thread until closed. `connection` must not be used by anyone else meanwhile."""
+    """Runs jobs on its own thread until closed. `connection` must not be used by anyone else meanwhile.
 
-    def __init__(self, connection: Connection, gate: Gate, loop: asyncio.AbstractEventLoop) -> None:
+    `log` is the write-ahead log's file.
+    """
+
+    def __init__(self, connection: Connection, gate: Gate, log: Path, loop: asyncio.AbstractEventLoop) -> None:
         self._connection = connection
         self._raw = driver(connection)
         self._gate = gate
         self._loop = loop
         self._queue = JobQueue()
-        self._checkpointer = Checkpointer(self._raw, gate)
+        self._checkpointer = Checkpointer(self._raw, gate, log)
         self._urgent_groups = 0
         self._thread = threading.Thread(target=self._run, name="alertd-store-writer", daemon=True)
         self._thread.start()

@@ -88,7 +88,9 @@ def _boundary(geometry: Any, where: str) -> BaseGeometry:
     except (ShapelyError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise ZoneFileError(f"{where}: its coordinates cannot be read: {error}") from None
     reason = shapely.is_valid_reason(boundary)
-    if reason != "Valid Geometry" or boundary.is_empty:
+    if boundary.is_empty:
+        raise ZoneFileError(f"{where}: its boundary is empty")
+    if reason != "Valid Geometry":
         raise ZoneFileError(f"{where}: its boundary is not valid: {reason}")
     west, south, east, north = boundary.bounds
     if west < -180 or east > 180 or south < -90 or north > 90:  # noqa: PLR2004  WGS 84

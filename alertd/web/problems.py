@@ -122,10 +122,14 @@ def _message(error: Mapping[str, Any]) -> str:
 
 
 def _methods_at(request: Request) -> set[str]:
-    """Every method this address takes (RFC 9110, 15.5.6): the framework knows only those of one route."""
-    routes = iter_route_contexts(request.app.routes)
-    here = (route for route in routes if route.path_regex.match(request.scope["path"]))
-    return {method for route in here for method in route.methods or ()}
+    """Every method this address takes (RFC 9110, 15.5.6): the framework knows only those of one route.
+
+    Where an address is spelt out by a route, those that only match it by a parameter do not count.
+    """
+    path: str = request.scope["path"]
+    routes = [route for route in iter_route_contexts(request.app.routes) if route.path_regex.match(path)]
+    spelt = [route for route in routes if route.path_format == path]
+    return {method for route in spelt or routes for method in route.methods or ()}
 
 
 def _id_of(request: Request) -> str | None:

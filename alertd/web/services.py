@@ -22,6 +22,7 @@ class Services:
     """`service` and `territory` are asked each time, since SIGHUP may change them.
 
     `ready` says whether the daemon takes work (False while it stops or the store is refusing), with the reason.
+    `trust_forwarded`: a proxy of ours is in front and writes X-Forwarded-For.
     """
 
     clock: Clock
@@ -38,3 +39,4 @@ class Services:
     metrics: Metrics
     ready: Callable[[], tuple[bool, str]]
     loopback_only: bool
+    trust_forwarded: bool = False

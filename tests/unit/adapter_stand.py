@@ -144,9 +144,9 @@ Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 @asynccontextmanager
 async def web_server(handler: Handler, tls: ssl.SSLContext | None, host: str = "127.0.0.1") -> AsyncIterator[int]:
     """A server that keeps to HTTP; its port."""
-    runner = web.ServerRunner(web.Server(handler))
+    runner = web.ServerRunner(web.Server(handler), shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, host, 0, ssl_context=tls, shutdown_timeout=0.1)
+    site = web.TCPSite(runner, host, 0, ssl_context=tls)
     await site.start()
     try:
         yield runner.addresses[0][1]

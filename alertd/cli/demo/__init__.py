@@ -12,13 +12,20 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from alertd.cli.demo.compare import compared, comparison_table
+from alertd.cli.demo.compare import VERIFIED, compared, comparison_table
 from alertd.cli.demo.drill import drill
 from alertd.cli.demo.stand import Stand, standing
 from alertd.cli.errors import WRONG_USAGE, Failure
 from alertd.cli.options import Config
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+_STAYING = """
+Staying up until Ctrl-C. In a browser: [bold]{url}/[/bold]
+In another terminal, to send an exercise of your own:
+  export ALERTD_URL={url} ALERTD_TOKEN={token}
+  alertd send --status Exercise --event "Temporali forti" --zone "Montelupo Fiorentino" --watch"""
 
 
 def demo(
@@ -49,7 +56,7 @@ async def _demo(folder: Path, citizens: int, console: Console, *, stay: bool) ->
             if stay:
                 stop = asyncio.Event()
                 with _on_signal(stop.set):
-                    console.print(f"\nStaying up for the browser: [bold]{stand.url}/[/bold]   (Ctrl-C ends it)")
+                    console.print(_STAYING.format(url=stand.url, token=stand.token), soft_wrap=True)
                     await stop.wait()
     return agreed
 
@@ -59,6 +66,7 @@ async def _drilled(stand: Stand, citizens: int, console: Console) -> bool:
         result = await drill(client, stand, citizens, console)
     rows = compared(result, await stand.received())
     console.print(comparison_table(rows))
+    console.print(VERIFIED, style="dim")
     agreed = all(row.agrees for row in rows)
     deliveries = sum(row.receipts for row in rows)
     if agreed:

@@ -80,10 +80,13 @@ async def standing(folder: Path, console: Console) -> AsyncIterator[Stand]:
         async with alertd(["run", "--config", str(config)], daemon_log, patience=_STOP) as daemon:
             reading = asyncio.create_task(_drained(daemon))
             try:
-                await _answers(daemon, url, daemon_log)
+                await _answers(daemon, url)
                 console.print(f"Stand-ins and daemon are up; the daemon listens on {url}")
                 token = (state / "bootstrap-token").read_text().strip()
                 yield Stand(url, token, config, description.control_url)
+            except Failure as failure:
+                ended = f" It ended with {daemon.returncode}." if daemon.returncode is not None else ""
+                raise Failure(f"{failure}\nThe daemon's last words:{ended}\n{last_words(daemon_log)}") from None
             finally:
                 reading.cancel()
 
@@ -99,7 +102,7 @@ async def _described(sandbox: Process, log: Path) -> Description:
     return Description.from_json(line)
 
 
-async def _answers(daemon: Process, url: str, log: Path) -> None:
+async def _answers(daemon: Process, url: str) -> None:
     """Return once the daemon takes work."""
     ready = asyncio.create_task(_ready(url))
     ended = asyncio.create_task(daemon.wait())
@@ -107,12 +110,12 @@ async def _answers(daemon: Process, url: str, log: Path) -> None:
         async with asyncio.timeout(_PATIENCE):
             await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
     except TimeoutError:
-        raise Failure(f"The daemon did not answer in {_PATIENCE:.0f} s:\n{last_words(log)}") from None
+        raise Failure(f"The daemon did not answer in {_PATIENCE:.0f} s.") from None
     finally:
         ready.cancel()
         ended.cancel()
     if daemon.returncode is not None:
-        raise Failure(f"The daemon ended at once with {daemon.returncode}:\n{last_words(log)}")
+        raise Failure("The daemon ended at once.")
 
 
 async def _ready(url: str) -> None:

@@ -24,7 +24,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
 
-class Fault(Answer):
+class Fault(BaseModel):
     loc: list[str | int] = Field(description="The path to the fault", examples=[["info", 0, "area"]])
     msg: str
 

@@ -3,21 +3,26 @@
 Bodies are read by us and not by the framework (once, from their bytes), so the document is told of them here.
 """
 
+import asyncio
+import re
 from http import HTTPStatus
+from importlib import import_module
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from starlette.responses import Response
 
 from alertd.web.api.answers import ProblemBody
-from alertd.web.api.schemas import AlertIn, CancelIn, RejectIn
 from alertd.web.problems import MEDIA_TYPE
 
 Document = dict[str, Any]
 
 _REF = "#/components/schemas/{model}"
-_REQUESTS: tuple[type[BaseModel], ...] = (AlertIn, CancelIn, RejectIn)
+_BODY = "x-body"
+"""Under this key a call names the model of its body until the document is made: models take long to write down."""
 _WHEN = {
     400: "The request cannot be read",
     401: "No token, or not a live one",
@@ -63,8 +68,10 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def takes(model: type[BaseModel], *, required: bool = True, keyed: bool = False) -> Document:
     """`openapi_extra` of a call with a JSON body; `keyed`: it honours an Idempotency-Key."""
-    schema = {"$ref": _REF.format(model=model.__name__)}
-    extra: Document = {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
+    extra: Document = {
+        "requestBody": {"required": required, "content": {"application/json": {}}},
+        _BODY: f"{model.__module__}:{model.__qualname__}",
+    }
     if keyed:
         extra["parameters"] = [IDEMPOTENCY_KEY]
     return extra
@@ -73,27 +80,71 @@ def takes(model: type[BaseModel], *, required: bool = True, keyed: bool = False)
 def finish(document: Document) -> Document:
     """Add the models of bodies and problems, and make every framework default a problem."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    models = [*_REQUESTS, ProblemBody]
-    _, ours = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
-    for name, schema in ours["$defs"].items():
-        known = schemas.setdefault(name, schema)
-        if name != "Fault" and known != schema:
-            raise RuntimeError(f"two different models are called {name} in the OpenAPI document")
+    _add(schemas, _schema_of(ProblemBody)[1])
     for path in document["paths"].values():
         for operation in path.values():
+            if name := operation.pop(_BODY, None):
+                reference, definitions = _schema_of(_model(name))
+                operation["requestBody"]["content"]["application/json"]["schema"] = reference
+                _add(schemas, definitions)
             _make_problems(operation["responses"])
-    for framework in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(framework, None)
+    document["components"]["schemas"] = _used(document)
     return document
 
 
 class DocumentedApp(FastAPI):
-    """FastAPI with the document finished."""
+    """FastAPI with the document finished, served as bytes made once."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, openapi_url=None)
+        self._document: Document | None = None
+        self._encoded = b""
+        self._encoding = asyncio.Lock()
+        self.get("/openapi.json", include_in_schema=False)(self._serve)
 
     def openapi(self) -> Document:
-        if self.openapi_schema is None:
-            self.openapi_schema = finish(super().openapi())
-        return self.openapi_schema
+        if self._document is None:
+            self._document = finish(super().openapi())
+        return self._document
+
+    async def _serve(self) -> Response:
+        """Made in a thread: it takes a tenth of a second that an emergency may not be kept waiting for."""
+        async with self._encoding:
+            if not self._encoded:
+                self._encoded = orjson.dumps(await asyncio.to_thread(self.openapi))
+        return Response(self._encoded, media_type="application/json")
+
+
+def _model(name: str) -> type[BaseModel]:
+    module, _, qualname = name.partition(":")
+    found: type[BaseModel] = getattr(import_module(module), qualname)
+    return found
+
+
+def _schema_of(model: type[BaseModel]) -> tuple[Document, Document]:
+    """A reference to the model as it is read, and the definitions this reference needs."""
+    references, whole = models_json_schema([(model, "validation")], ref_template=_REF)
+    return references[model, "validation"], whole["$defs"]
+
+
+def _add(schemas: Document, definitions: Document) -> None:
+    for name, schema in definitions.items():
+        if schemas.setdefault(name, schema) != schema:
+            raise RuntimeError(f"two different models are called {name} in the OpenAPI document")
+
+
+def _used(document: Document) -> Document:
+    """The schemas anything refers to: the framework's own errors and the insides of texts drop out."""
+    schemas: Document = document["components"]["schemas"]
+    wanted, todo = set[str](), _named(document["paths"])
+    while todo:
+        wanted |= todo
+        todo = _named([schemas[name] for name in todo]) - wanted
+    return {name: schemas[name] for name in sorted(wanted)}
+
+
+def _named(part: Any) -> set[str]:
+    return set(re.findall(r'"#/components/schemas/([^"/]+)"', orjson.dumps(part).decode()))
 
 
 def _make_problems(responses: Document) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import Any
 
 from fastapi import APIRouter, Depends
@@ -26,6 +26,18 @@ WRITE_WITHIN = 30.0
 """Seconds a reader may leave what was written to it: one who stopped reading is let go."""
 
 _MEDIA_TYPE = "text/event-stream"
+_EVENT = {  # OpenAPI 3.2, section 4.14.4
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"type": "string", "enum": ["progress", "done"]},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/ReceiptsAnswer"},
+        },
+    },
+}
 _BEAT = format_sse_event(comment="still here")
 
 
@@ -62,10 +74,14 @@ class ReceiptStream(Response):
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        with suppress(TimeoutError, OSError, Unavailable):
+        try:
             async with _closing(self._watch):
                 await _first_of(self._tell(send), self._beat(send), self._streams.closed(), _until_gone(receive))
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except Unavailable:
+            pass  # the store will be back, and so will the client
+        except OSError:
+            return  # gone, or no longer reading: left unfinished, the server breaks the connection
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _tell(self, send: Send) -> None:
         last: Receipts | None = None
@@ -98,7 +114,7 @@ def router(services: Services, streams: Streams) -> APIRouter:
         responses={
             200: {
                 "description": "`progress` with the receipts, at most 5 a second; `done` with the last ones",
-                "content": {_MEDIA_TYPE: {"schema": {"type": "string"}}},
+                "content": {_MEDIA_TYPE: {"itemSchema": _EVENT}},
             },
             **docs.problems(404),
         },

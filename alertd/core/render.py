@@ -1,0 +1,160 @@
+"""Render: an alert into words, once per channel, language and selection of its Infos, never per recipient."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from alertd.core.compose import (
+    html_lead,
+    own_html,
+    own_text,
+    text_lead,
+    title_lead,
+    whole_html,
+    whole_text,
+    whole_title,
+)
+from alertd.core.facts import Facts, gather
+from alertd.core.phrases import phrases_for
+from alertd.core.samples import sample_alerts
+from alertd.core.templates import Part, Templates, Wording
+from alertd.core.wording import plain
+from alertd.domain.alert import Alert
+from alertd.domain.blocks import infos_for
+from alertd.ports.adapter import Notice, Service
+
+
+@dataclass(frozen=True, slots=True)
+class Mishap:
+    """A template failed on a real alert; the alert's own words were sent in its place."""
+
+    file: str
+    error: str
+
+
+def log_mishap(mishap: Mishap) -> None:
+    structlog.get_logger().error(
+        "a template failed; the alert's own words were used", template=mishap.file, error=mishap.error
+    )
+
+
+class Renderer:
+    """The words of one configuration. Pure: no disk, no clock. A reload makes another."""
+
+    def __init__(
+        self,
+        service: Service,
+        template_folders: Sequence[Path],
+        *,
+        on_mishap: Callable[[Mishap], None] = log_mishap,
+    ) -> None:
+        """Read and compile every template of the folders, the first folder winning. Never raises for a broken
+        one: `check()` tells."""
+        self._service = service
+        self._zone = ZoneInfo(service.timezone)
+        self._templates = Templates(template_folders)
+        self._on_mishap = on_mishap
+
+    def notice(
+        self, alert: Alert, *, channel: str, adapter: str, language: str, blocks: int, deadline: datetime, root: str
+    ) -> Notice:
+        """The alert in words. Whatever the templates do, it says who sends, what, where, until when and what to
+        do, opens with the mark of what is not real, and never raises."""
+        infos = infos_for(alert, blocks, language, self._service.languages)
+        public = self._service.public_url
+        url = f"{public}/alerts/{alert.id}" if public else ""
+        phrases = phrases_for(language, self._service.languages)
+        facts = gather(alert, infos, service=self._service, phrases=phrases, zone=self._zone, url=url)
+        speaker = _Speaker(self._templates, (channel, adapter), _tags(language, phrases.tag), facts, self._on_mishap)
+        return Notice(
+            alert=alert,
+            infos=infos,
+            language=language,
+            title=speaker.title(),
+            text=speaker.text(),
+            html=speaker.html(),
+            url=url,
+            tag=thread_tag(root),
+            root=root,
+            deadline=deadline,
+        )
+
+    def check(self) -> tuple[str, ...]:
+        """What is wrong with the templates, a line each: every one is compiled and tried on alerts of every kind.
+
+        Takes tenths of a second.
+        """
+        return (*self._templates.faults, *(p for wording in self._templates for p in self._trials(wording)))
+
+    def _trials(self, wording: Wording) -> Iterator[str]:
+        for alert in sample_alerts():
+            phrases = phrases_for(wording.file.name.partition(".")[0], self._service.languages)
+            facts = gather(
+                alert, alert.info, service=self._service, phrases=phrases, zone=self._zone, url="https://example.org/a"
+            )
+            try:
+                _finish(wording, facts)
+            except Exception as error:  # noqa: BLE001  whatever a template can do wrong is a fault to report
+                yield f"{wording.file}: fails on a sample alert: {error}"
+                return
+
+
+@dataclass(frozen=True, slots=True)
+class _Speaker:
+    """Says one set of facts, part by part, by the nearest template or in the alert's own words."""
+
+    templates: Templates
+    groups: tuple[str, ...]
+    languages: tuple[str, ...]
+    facts: Facts
+    on_mishap: Callable[[Mishap], None]
+
+    def title(self) -> str:
+        return self._by_template("title") or whole_title("", self.facts)
+
+    def text(self) -> str:
+        return self._by_template("text") or whole_text(own_text(self.facts), self.facts)
+
+    def html(self) -> str:
+        return self._by_template("html") or str(own_html(self.facts))
+
+    def _by_template(self, part: Part) -> str | None:
+        wording = self.templates.find(self.groups, self.languages, part)
+        if wording is None:
+            return None
+        try:
+            return _finish(wording, self.facts)
+        except Exception as error:  # noqa: BLE001  an officer's alert goes out whatever a template does
+            self.on_mishap(Mishap(str(wording.file), f"{type(error).__name__}: {error}"[:500]))
+            return None
+
+
+def thread_tag(root: str) -> str:
+    """32 base64url characters that name a thread: a Web Push Topic (RFC 8030, 5.4) and a notification's tag."""
+    return base64.urlsafe_b64encode(hashlib.sha256(root.encode(errors="replace")).digest())[:32].decode()
+
+
+def _finish(wording: Wording, facts: Facts) -> str:
+    match wording.part:
+        case "title":
+            return whole_title(wording.write(_values(facts, title_lead(facts))), facts)
+        case "text":
+            return whole_text(wording.write(_values(facts, text_lead(facts))), facts)
+        case "html":
+            return whole_html(plain(wording.write(_values(facts, html_lead(facts)))), facts)
+
+
+def _values(facts: Facts, lead: str) -> Mapping[str, object]:
+    """What a template sees: the facts by name, and the lead as this part writes it."""
+    return {**{f.name: getattr(facts, f.name) for f in fields(facts)}, "lead": lead}
+
+
+def _tags(language: str, resolved: str) -> tuple[str, ...]:
+    """The language asked for, its primary subtag, and the one whose fixed words are used."""
+    return tuple(dict.fromkeys((language, language.partition("-")[0], resolved)))

@@ -1,0 +1,132 @@
+"""Accepting an alert: everything it needs in one transaction, in few statements, because a caller waits."""
+
+from functools import partial
+from typing import Final
+
+from sqlalchemy import Connection
+
+from alertd.domain.alert import AlertState
+from alertd.ports.stores import Answer, IdempotencyKey, NewAlert, StoredAlert
+from alertd.storage import alerts, audit, follow
+from alertd.storage.connect import insert, run
+from alertd.storage.content import dump_alert
+from alertd.storage.database import Database
+from alertd.storage.types import json_text, micros
+
+_REMEMBER: Final = """
+INSERT INTO idempotency (owner, key, fingerprint, body, created_at) VALUES (:owner, :key, :fingerprint, :body, :at)
+ON CONFLICT DO NOTHING
+"""
+ANSWER: Final = "SELECT fingerprint, body FROM idempotency WHERE owner = :owner AND key = :key"
+_ALERT: Final = """
+INSERT INTO alert (id, identifier, sender, sent, content, status, msg_type, scope, purpose, state, priority, cohort,
+                   targets, accepted_at, released_at, deadline, created_by, ends, stopped, pseudonymised)
+VALUES (:id, :identifier, :sender, :sent, :content, :status, :msg_type, :scope, :purpose, :state, :priority, :cohort,
+        :targets, :at, :at, :deadline, :actor, :ends, 0, 0)
+"""
+_PLANS: Final = """
+INSERT INTO plan (alert_seq, channel, broadcast, priority, held, depth, cursor, zone_sets, done, cut)
+SELECT :seq, value->>0, value->>2, :priority, :held, :depth, -1, 0, 0, 0 FROM json_each(:channels)
+"""
+_TALLIES: Final = """
+INSERT INTO tally (alert_seq, channel, adapter, broadcast, provable, priority)
+SELECT :seq, value->>0, value->>1, value->>2, value->>3, :priority FROM json_each(:channels)
+"""
+
+
+def accept(conn: Connection, new: NewAlert) -> Answer | None:
+    """Write it all. The stored answer, and nothing written, where the key was used. Raises Conflict, NotFound."""
+    if new.idempotency is not None:
+        known = _remember(conn, new.idempotency, micros(new.accepted_at))
+        if known is not None:
+            return known
+    ancestors = follow.lineage(conn, new.ancestors)
+    follows = bool(ancestors) and new.ends is not None
+    if follows:
+        follow.check_followable(conn, ancestors[0])
+    seq = _insert(conn, new)
+    if ancestors:
+        follow.record(conn, seq, ancestors)
+    if follows and new.ends is not None and new.state is not AlertState.DRAFT:
+        follow.end(conn, ancestors[0], by=new.alert.id, state=new.ends, at=micros(new.accepted_at))
+    _insert_channels(conn, new, seq, depth=1 if follows else 0)
+    audit.append(conn, new.accepted_at, new.actor, "alert.accept", new.alert.id, _details(new))
+    return None
+
+
+def answer(conn: Connection, owner: str, key: str) -> Answer | None:
+    row = run(conn, ANSWER, {"owner": owner, "key": key}).fetchone()
+    return None if row is None else Answer(row[0], row[1])
+
+
+def _remember(conn: Connection, key: IdempotencyKey, at: int) -> Answer | None:
+    inserted = run(
+        conn,
+        _REMEMBER,
+        {"owner": key.owner, "key": key.key, "fingerprint": key.fingerprint, "body": key.body, "at": at},
+    ).rowcount
+    return None if inserted else answer(conn, key.owner, key.key)
+
+
+def _insert(conn: Connection, new: NewAlert) -> int:
+    alert = new.alert
+    return insert(
+        conn,
+        _ALERT,
+        {
+            "id": alert.id,
+            "identifier": alert.identifier,
+            "sender": alert.sender,
+            "sent": alert.sent,
+            "content": dump_alert(alert),
+            "status": alert.status,
+            "msg_type": alert.msg_type,
+            "scope": alert.scope,
+            "purpose": alert.purpose,
+            "state": new.state,
+            "priority": new.priority,
+            "cohort": new.cohort,
+            "targets": json_text([[target.zone, target.bit, target.severity] for target in new.targets]),
+            "at": micros(new.accepted_at),
+            "deadline": micros(new.deadline),
+            "actor": new.actor,
+            "ends": new.ends,
+        },
+    )
+
+
+def _insert_channels(conn: Connection, new: NewAlert, seq: int, *, depth: int) -> None:
+    channels = json_text([[plan.channel, plan.adapter, int(plan.broadcast), plan.provable] for plan in new.plans])
+    common = {"seq": seq, "channels": channels, "priority": new.priority}
+    held = new.state is AlertState.DRAFT
+    run(conn, _PLANS, {**common, "held": held, "depth": depth})
+    run(conn, _TALLIES, common)
+
+
+def _details(new: NewAlert) -> dict[str, object]:
+    return {
+        "identifier": new.alert.identifier,
+        "sender": new.alert.sender,
+        "sent": new.alert.sent,
+        "status": new.alert.status,
+        "msg_type": new.alert.msg_type,
+        "purpose": new.alert.purpose,
+        "state": new.state,
+        "channels": [plan.channel for plan in new.plans],
+        "ancestors": list(new.ancestors),
+    }
+
+
+class IntakePart:
+    """`ports.stores.IntakeStore`."""
+
+    _db: Database
+
+    async def accept(self, new: NewAlert) -> Answer | None:
+        return await self._db.write(partial(accept, new=new), urgent=True)
+
+    async def answer(self, owner: str, key: str) -> Answer | None:
+        return await self._db.read(partial(answer, owner=owner, key=key))
+
+    async def get_alert(self, alert_id: str) -> StoredAlert:
+        return await self._db.read(partial(alerts.get, alert_id=alert_id))

@@ -1,0 +1,100 @@
+"""The statements of plan.py. Masks are 60 bits wide (domain.blocks.MAX_BLOCKS): 1152921504606846975 is all of them."""
+
+from typing import Final
+
+NEXT: Final = """
+SELECT p.alert_seq, a.id, p.channel, p.priority, p.broadcast FROM plan p JOIN alert a ON a.seq = p.alert_seq
+WHERE p.done = 0 AND p.held = 0 ORDER BY p.priority, p.broadcast DESC, p.alert_seq, p.channel LIMIT :limit
+"""
+
+PLAN: Final = """
+SELECT p.alert_seq, p.channel, p.broadcast, p.depth, p.cursor, p.upper, p.zone_sets, p.in_flight,
+       a.msg_type, a.purpose, a.cohort, a.targets
+FROM plan p JOIN alert a ON a.seq = p.alert_seq
+WHERE p.alert_seq = :seq AND p.channel = :channel AND p.done = 0 AND p.held = 0
+"""
+
+KEEP: Final = """
+UPDATE plan SET depth = :depth, cursor = :cursor, upper = :upper, zone_sets = :zone_sets, in_flight = :in_flight,
+                done = :done
+WHERE alert_seq = :seq AND channel = :channel
+"""
+
+BEGUN: Final = "UPDATE alert SET state = 'active' WHERE seq = :seq AND state = 'pending'"
+
+UPPER: Final = "SELECT max(id) FROM endpoint WHERE channel = :channel AND state = 'active'"
+
+OWN_WINDOW: Final = """
+SELECT max(id), count(*) FROM (
+  SELECT id FROM endpoint WHERE channel = :channel AND state = 'active' AND id > :cursor AND id <= :upper
+  ORDER BY id LIMIT :window
+)
+"""
+
+OWN: Final = """
+INSERT INTO delivery (alert_seq, channel, endpoint_id, language, blocks, state, due_at, attempts, exposed, created_at)
+SELECT :seq, :channel, id, language, blocks, 'queued', :now, 0, 0, :now FROM (
+  SELECT e.id, s.language,
+    CASE s.min_rank WHEN 1 THEN :whole1 WHEN 2 THEN :whole2 WHEN 3 THEN :whole3 ELSE :whole4 END
+    | CASE WHEN :zoned THEN coalesce((
+        SELECT x.blocks FROM selected x
+        WHERE x.alert_seq = :seq AND x.zone_set = s.zone_set AND x.min_rank = s.min_rank
+      ), 0) ELSE 0 END AS blocks
+  FROM endpoint e JOIN subscriber s ON s.seq = e.subscriber_seq
+  WHERE e.channel = :channel AND e.state = 'active' AND e.id > :cursor AND e.id <= :until
+    AND s.cohort = :cohort AND s.purposes & :purpose <> 0
+) WHERE blocks <> 0
+ON CONFLICT DO NOTHING
+"""
+
+POST: Final = """
+INSERT INTO delivery (alert_seq, channel, endpoint_id, language, blocks, state, due_at, attempts, exposed, created_at)
+VALUES (:seq, :channel, 0, '', 1152921504606846975, 'queued', :now, 0, 0, :now)
+ON CONFLICT DO NOTHING
+"""
+
+IN_FLIGHT: Final = """
+SELECT coalesce(sum(t.sending), 0) FROM alert_ancestor n JOIN tally t ON t.alert_seq = n.ancestor_seq
+WHERE n.alert_seq = :seq AND t.channel = :channel
+"""
+
+HAS_ANCESTOR: Final = "SELECT EXISTS (SELECT 1 FROM alert_ancestor WHERE alert_seq = :seq AND depth = :depth)"
+
+FOLLOW_WINDOW: Final = """
+SELECT max(endpoint_id), count(*) FROM (
+  SELECT d.endpoint_id FROM delivery d
+  WHERE d.alert_seq = (SELECT ancestor_seq FROM alert_ancestor WHERE alert_seq = :seq AND depth = :depth)
+    AND d.channel = :channel AND d.endpoint_id > :cursor
+  ORDER BY d.endpoint_id LIMIT :window
+)
+"""
+
+FOLLOW: Final = """
+INSERT INTO delivery (alert_seq, channel, endpoint_id, language, blocks, state, due_at, attempts, exposed, created_at,
+                      thread)
+SELECT :seq, :channel, id, language, coalesce(nullif(blocks, 0), 1152921504606846975), 'queued', :now, 0, 0, :now,
+       thread
+FROM (
+  SELECT e.id, s.language, coalesce(d.ref, d.thread) AS thread,
+    CASE s.min_rank WHEN 1 THEN :whole1 WHEN 2 THEN :whole2 WHEN 3 THEN :whole3 ELSE :whole4 END
+    | CASE WHEN :zoned THEN coalesce((
+        SELECT x.blocks FROM selected x
+        WHERE x.alert_seq = :seq AND x.zone_set = s.zone_set AND x.min_rank = s.min_rank
+      ), 0) ELSE 0 END AS blocks
+  FROM delivery d JOIN endpoint e ON e.id = d.endpoint_id JOIN subscriber s ON s.seq = e.subscriber_seq
+  WHERE d.alert_seq = (SELECT ancestor_seq FROM alert_ancestor WHERE alert_seq = :seq AND depth = :depth)
+    AND d.channel = :channel AND d.endpoint_id > :cursor AND d.endpoint_id <= :until AND d.exposed = 1
+    AND e.state <> 'gone' AND s.cohort = :cohort
+) WHERE true
+ON CONFLICT DO NOTHING
+"""
+
+FOLLOW_POST: Final = """
+INSERT INTO delivery (alert_seq, channel, endpoint_id, language, blocks, state, due_at, attempts, exposed, created_at,
+                      thread)
+SELECT :seq, :channel, 0, '', 1152921504606846975, 'queued', :now, 0, 0, :now, coalesce(d.ref, d.thread)
+FROM delivery d
+WHERE d.alert_seq = (SELECT ancestor_seq FROM alert_ancestor WHERE alert_seq = :seq AND depth = :depth)
+  AND d.channel = :channel AND d.endpoint_id = 0 AND d.exposed = 1
+ON CONFLICT DO NOTHING
+"""

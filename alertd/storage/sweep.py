@@ -1,0 +1,136 @@
+"""What time and crashes make of deliveries that nobody settles: recovered, expired, superseded."""
+
+from collections import Counter
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+import orjson
+from sqlalchemy import Connection
+
+from alertd.domain.delivery import State
+from alertd.storage import tally
+from alertd.storage.completion import close_if_done
+from alertd.storage.connect import run, scalar
+from alertd.storage.database import Database
+from alertd.storage.tally import Timing
+from alertd.storage.types import instant_or_none, micros
+
+LEASES: Final = "SELECT token, alert_seq, channel, claimed_at, ids FROM lease WHERE until < :now OR :everything"
+RECOVER: Final = """
+UPDATE delivery SET state = 'retrying', reason = 'interrupted', exposed = 1, attempts = attempts + 1, due_at = :now,
+                    started_at = :claimed_at
+WHERE id IN (SELECT value FROM json_each(:ids)) AND token = :token AND state = 'sending'
+"""
+_END_LEASE: Final = "DELETE FROM lease WHERE token = :token"
+
+PAST_DEADLINE: Final = """
+SELECT seq FROM alert WHERE state IN ('pending', 'active') AND deadline <= :now ORDER BY deadline
+"""
+_CUT: Final = "UPDATE plan SET done = 1, cut = 1 WHERE alert_seq = :seq AND done = 0"
+STOPPED: Final = """
+SELECT DISTINCT t.alert_seq FROM tally t JOIN alert a ON a.seq = t.alert_seq
+WHERE t.queued + t.retrying > 0 AND a.stopped = 1
+"""
+WAITING_CHANNELS: Final = "SELECT channel FROM tally WHERE alert_seq = :seq AND queued + retrying > 0"
+WAITING: Final = """
+SELECT json_group_array(json_array(id, state)) FROM (
+  SELECT id, state FROM delivery
+  WHERE alert_seq = :seq AND channel = :channel AND state IN ('queued', 'retrying') ORDER BY due_at, id LIMIT :limit
+)
+"""
+END: Final = """
+UPDATE delivery SET state = :state, reason = :state, settled_at = :now
+WHERE id IN (SELECT value FROM json_each(:ids)) AND state IN ('queued', 'retrying')
+"""
+NEXT_DEADLINE: Final = "SELECT min(deadline) FROM alert WHERE state IN ('pending', 'active') AND deadline > :now"
+
+_PROBE: Final = "UPDATE alembic_version SET version_num = version_num"
+
+
+def recover(conn: Connection, now: datetime, *, everything: bool) -> int:
+    """Queue again, as possibly arrived, what was out under a lease that has ended; how many."""
+    at = micros(now)
+    count = 0
+    leases = run(conn, LEASES, {"now": at, "everything": everything}).fetchall()
+    for token, alert_seq, channel, claimed_at, ids in leases:
+        terms = {"token": token, "ids": ids, "now": at, "claimed_at": claimed_at}
+        lost = run(conn, RECOVER, terms).rowcount
+        run(conn, _END_LEASE, {"token": token})
+        if lost:
+            tally.move(conn, alert_seq, channel, {State.SENDING: -lost, State.RETRYING: lost}, attempts=lost)
+            tally.mark(conn, alert_seq, channel, Timing(first=claimed_at, last=0, answers={}))
+        count += lost
+    return count
+
+
+def expire(conn: Connection, now: datetime, *, limit: int) -> int:
+    """End what still waits of alerts past their deadline, and their planning; how many."""
+    at = micros(now)
+    count = 0
+    for (seq,) in run(conn, PAST_DEADLINE, {"now": at}).fetchall():
+        run(conn, _CUT, {"seq": seq})
+        count += _end_waiting(conn, seq, State.EXPIRED, at, limit - count)
+        if count >= limit:
+            break
+    return count
+
+
+def supersede(conn: Connection, now: datetime, *, limit: int) -> int:
+    """End what still waits of alerts that were cancelled or superseded; how many."""
+    at = micros(now)
+    count = 0
+    for (seq,) in run(conn, STOPPED).fetchall():
+        count += _end_waiting(conn, seq, State.SUPERSEDED, at, limit - count)
+        if count >= limit:
+            break
+    return count
+
+
+def next_deadline(conn: Connection, now: datetime) -> datetime | None:
+    """The nearest deadline that lies ahead."""
+    return instant_or_none(scalar(conn, NEXT_DEADLINE, {"now": micros(now)}))
+
+
+def probe(conn: Connection) -> None:
+    """Write a page that says what it said before: it takes room in the log like any other."""
+    run(conn, _PROBE)
+
+
+def _end_waiting(conn: Connection, seq: int, state: State, at: int, limit: int) -> int:
+    count = 0
+    for (channel,) in run(conn, WAITING_CHANNELS, {"seq": seq}).fetchall():
+        which = {"seq": seq, "channel": channel, "limit": limit - count}
+        rows = orjson.loads(scalar(conn, WAITING, which))
+        if not rows:
+            continue
+        ids = orjson.dumps([row[0] for row in rows]).decode()
+        run(conn, END, {"ids": ids, "state": state, "now": at})
+        moved = Counter({state: len(rows)})
+        moved.subtract({State(was): n for was, n in Counter(row[1] for row in rows).items()})
+        tally.move(conn, seq, channel, moved)
+        count += len(rows)
+    close_if_done(conn, seq, at)
+    return count
+
+
+class SweepPart:
+    """`ports.stores.SweepStore`, but for the purge."""
+
+    _db: Database
+
+    async def recover(self, now: datetime, *, everything: bool) -> int:
+        return await self._db.write(partial(recover, now=now, everything=everything))
+
+    async def expire(self, now: datetime, *, limit: int) -> int:
+        return await self._db.write(partial(expire, now=now, limit=limit))
+
+    async def supersede(self, now: datetime, *, limit: int) -> int:
+        return await self._db.write(partial(supersede, now=now, limit=limit))
+
+    async def probe(self) -> None:
+        """Raises Unavailable while the store takes no changes."""
+        await self._db.write(probe)
+
+    async def next_deadline(self, now: datetime) -> datetime | None:
+        return await self._db.read(partial(next_deadline, now=now))

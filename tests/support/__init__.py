@@ -1,0 +1,1 @@
+"""What tests share: notices, pages, a clock that is moved by hand."""

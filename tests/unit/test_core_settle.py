@@ -1,0 +1,153 @@
+"""From a verdict to an outcome, and from outcomes to one commit."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alertd.core.fittings import Fittings
+from alertd.core.settle import FLUSH_SECONDS, Attempt, Settler, outcome
+from alertd.domain.alert import Purpose
+from alertd.domain.delivery import (
+    OUTCOME_UNKNOWN,
+    Accepted,
+    Delivered,
+    Event,
+    Gone,
+    Halt,
+    Reason,
+    Refused,
+    Retry,
+    State,
+    step,
+)
+from alertd.domain.problems import Unavailable
+from alertd.domain.retry import RetryPolicy
+from alertd.ports.stores import Claim, Outcome
+from tests.support.clock import START, ManualClock
+
+DEADLINE = START + timedelta(hours=1)
+
+
+def attempt(number: int = 1, *, purpose: Purpose = Purpose.EMERGENCY, idempotent: bool = True, attempts: int = 1):
+    return Attempt(number, 7, "a", "push", 0, purpose, idempotent, attempts, DEADLINE, START)
+
+
+def decide(verdict, policy: RetryPolicy | None = None, **more) -> Outcome:
+    return outcome(attempt(**more), verdict, policy=policy or RetryPolicy(), now=START, chance=0.5)
+
+
+reasons = st.sampled_from(Reason)
+verdicts = st.one_of(
+    st.builds(Accepted, st.none() | st.text(max_size=5)),
+    st.builds(Delivered, st.none()),
+    st.builds(Retry, reasons, st.none() | st.floats(0, 1e6)),
+    st.builds(Refused, reasons),
+    st.builds(Gone, reasons),
+    st.builds(Halt, reasons),
+)
+
+
+@given(verdicts, st.sampled_from(Purpose), st.booleans(), st.integers(1, 200), st.floats(0, 0.999))
+def test_every_verdict_has_a_lawful_outcome(verdict, purpose, idempotent, attempts, chance) -> None:
+    made = outcome(
+        attempt(purpose=purpose, idempotent=idempotent, attempts=attempts),
+        verdict,
+        policy=RetryPolicy(),
+        now=START,
+        chance=chance,
+    )
+    assert step(State.SENDING, made.event) in State
+    assert (made.due_at is not None) == (made.event is Event.RETRY)
+    if made.due_at is not None:
+        assert START <= made.due_at < DEADLINE
+        if isinstance(verdict, Retry) and verdict.after is not None:
+            assert made.due_at >= START + timedelta(seconds=verdict.after) - timedelta(microseconds=1)
+
+
+def test_what_arrived_or_may_have_is_exposed_and_nothing_else() -> None:
+    assert decide(Accepted("r")).exposed
+    assert decide(Delivered("r")).exposed
+    for reason in Reason:
+        assert decide(Retry(reason)).exposed == (reason in OUTCOME_UNKNOWN)
+        assert not decide(Refused(reason)).exposed
+        assert not decide(Halt(reason)).exposed
+
+
+def test_an_unknown_outcome_repeats_an_emergency_but_not_news_where_a_repeat_would_show() -> None:
+    assert decide(Retry(Reason.TIMEOUT), idempotent=False).event is Event.RETRY
+    assert decide(Retry(Reason.TIMEOUT), idempotent=False, purpose=Purpose.SERVICE).event is Event.FAIL
+    assert decide(Retry(Reason.TIMEOUT), idempotent=True, purpose=Purpose.SERVICE).event is Event.RETRY
+    assert decide(Retry(Reason.CONNECT), idempotent=False, purpose=Purpose.EVENT).event is Event.RETRY
+
+
+def test_it_gives_up_at_the_last_attempt_and_expires_at_the_deadline() -> None:
+    assert decide(Retry(Reason.UNAVAILABLE), RetryPolicy(max_attempts=3), attempts=3).event is Event.FAIL
+    assert decide(Retry(Reason.RATE_LIMITED, after=3601)).event is Event.EXPIRE
+
+
+def test_a_halt_keeps_the_delivery_waiting() -> None:
+    assert decide(Halt(Reason.CREDENTIALS)).event is Event.RETRY
+
+
+class Ledger:
+    """A WorkStore that remembers what was settled, and can be out of space."""
+
+    def __init__(self) -> None:
+        self.commits: list[list[Outcome]] = []
+        self.full = 0
+
+    async def settle(self, outcomes: Sequence[Outcome]) -> set[int]:
+        if self.full:
+            self.full -= 1
+            raise Unavailable("disk full")
+        self.commits.append(list(outcomes))
+        return {o.delivery_id for o in outcomes}
+
+    async def claim(self, *_: object, **__: object) -> Claim | None: ...
+    async def next_due(self, *_: object) -> None: ...
+    async def extend(self, *_: object, **__: object) -> None: ...
+    async def release(self, *_: object, **__: object) -> None: ...
+
+
+def settler(store: Ledger, clock: ManualClock) -> Settler:
+    return Settler(
+        store,  # type: ignore[arg-type]
+        Fittings(clock, structlog.get_logger()),
+        chance=lambda: 0.5,
+        policy=RetryPolicy,
+    )
+
+
+async def test_receipts_are_committed_together() -> None:
+    clock, store = ManualClock(), Ledger()
+    it = settler(store, clock)
+    running = asyncio.ensure_future(it.run())
+    for number in range(10):
+        it.put(attempt(number), Accepted())
+    await clock.advance(FLUSH_SECONDS)
+    assert [len(c) for c in store.commits] == [10]
+    for number in range(2_500):
+        it.put(attempt(number), Accepted())
+    await clock.advance(FLUSH_SECONDS)
+    assert [len(c) for c in store.commits] == [10, 1000, 1000, 500]
+    running.cancel()
+
+
+async def test_a_full_disk_delays_receipts_and_loses_none() -> None:
+    clock, store = ManualClock(), Ledger()
+    store.full = 3
+    it = settler(store, clock)
+    running = asyncio.ensure_future(it.run())
+    it.put(attempt(1), Accepted())
+    drained = asyncio.ensure_future(it.drained())
+    await clock.advance(2.5)
+    assert store.commits == []
+    assert not drained.done()
+    await clock.advance(1)
+    assert [o.delivery_id for o in store.commits[0]] == [1]
+    await drained
+    running.cancel()
