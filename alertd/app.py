@@ -85,12 +85,13 @@ def open_store(settings: Settings, *, exclusive: bool = False) -> AbstractAsyncC
 
 
 def current_of(settings: Settings) -> Current:
-    """Read zones and templates. Raises ValueError naming the file and the fault."""
+    """Read zones and templates. Raises ValueError naming the zone file and the fault.
+
+    Templates are not tried here: at a start nothing may keep a daemon from warning people, and a template that
+    fails is replaced by the alert's own words. `alertd check` and a reload try them.
+    """
     territory = load_territory(settings.zones, name=settings.service.name)
-    renderer = Renderer(settings.speaker, template_folders=_template_folders(settings))
-    if problems := renderer.check():
-        raise ValueError("\n".join(problems))
-    return Current(settings, territory, renderer)
+    return Current(settings, territory, Renderer(settings.speaker, template_folders=_template_folders(settings)))
 
 
 def _template_folders(settings: Settings) -> list[Path]:

@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from alertd.app import House, build, current_of, specs
+from alertd.app import Current, House, build, current_of, specs
 from alertd.core.access import SCOPES
 from alertd.identity import keep
 from alertd.logs import configure
@@ -78,6 +78,7 @@ async def living(house: House, notifier: Notifier) -> AsyncIterator[list[asyncio
     finally:
         house.fittings.readiness.stop()
         server.should_exit = True
+        house.web.state.streams.close()
         for task in (planning, sweeping):
             task.cancel()
         await house.channels.close(DRAIN)
@@ -109,7 +110,7 @@ async def _reload_on(event: asyncio.Event, house: House, config: Path | None, no
 async def reload(house: House, config: Path | None) -> bool:
     """Read channels, zones and templates again. A faulty configuration is refused whole and the old one stays."""
     try:
-        fresh = await asyncio.to_thread(lambda: current_of(load(config)))
+        fresh = await asyncio.to_thread(_read, config)
         _same_house(house.current.settings, fresh.settings)
     except (ConfigError, ValueError, OSError) as error:
         house.fittings.log.error("reload refused, the running configuration stays", reason=str(error))
@@ -123,6 +124,13 @@ async def reload(house: House, config: Path | None) -> bool:
     await house.channels.apply(specs(fresh.settings), restart=speaks_differently)
     house.fittings.log.info("reloaded", channels=list(house.channels.names), zones=len(fresh.territory.zones))
     return True
+
+
+def _read(config: Path | None) -> Current:
+    fresh = current_of(load(config))
+    if faults := fresh.renderer.check():
+        raise ValueError("\n".join(faults))
+    return fresh
 
 
 def _same_house(old: Settings, new: Settings) -> None:
@@ -167,7 +175,7 @@ def _server_config(house: House) -> uvicorn.Config:
 def _bind(settings: Settings) -> socket.socket:
     """Listen before anything starts, so that a taken address is one clear error."""
     family = socket.AF_INET6 if ":" in settings.api.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY only where told
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((settings.api.host, settings.api.port))

@@ -9,9 +9,9 @@ import structlog
 def configure(level: str = "info") -> None:
     """Send structlog and the standard library's warnings to stderr in one form. Called once, by the program."""
     machine = not sys.stderr.isatty()
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if machine else structlog.dev.ConsoleRenderer()
-    )
+    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
+    if not machine:  # the plain traceback: a prettier one would print local variables, and with them secrets
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

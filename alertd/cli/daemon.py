@@ -13,20 +13,14 @@ from rich.table import Table
 from alertd.cli.errors import DID_NOT_HAPPEN, WRONG_USAGE, Failure
 from alertd.cli.options import Config
 from alertd.cli.tables import show
-from alertd.settings import ConfigError, load
+from alertd.settings import load
 
 
 def run(config: Config = None) -> None:
     """The daemon, in the foreground, until SIGTERM or Ctrl-C. SIGHUP re-reads the configuration."""
     from alertd.daemon import main as serve
 
-    try:
-        code = serve(config)
-    except ConfigError:
-        raise
-    except ValueError as error:  # a zone file or a template that cannot be read
-        raise Failure(str(error), WRONG_USAGE) from None
-    if code:
+    if serve(config):
         sys.exit(DID_NOT_HAPPEN)
 
 

@@ -12,6 +12,7 @@ from alertd.clock import SystemClock
 from alertd.core.channels import ChannelSpec, ChannelStatus
 from alertd.ports.adapter import Health, Tools
 from alertd.settings import ConfigError, ConfigProblem, Settings
+from alertd.territory import ZoneFileError
 
 PATIENCE = 20.0
 """Seconds a provider has to answer."""
@@ -22,11 +23,13 @@ async def readiness(settings: Settings, *, online: bool) -> Sequence[ChannelStat
 
     Raises ConfigError where zones or templates cannot be used.
     """
+    source = str(settings.file or "the defaults")
     try:
-        current_of(settings)
-    except ValueError as error:
-        source = str(settings.file or "the defaults")
-        raise ConfigError([ConfigProblem(source, "zones and templates", str(error))]) from None
+        faults = current_of(settings).renderer.check()
+    except ZoneFileError as error:
+        raise ConfigError([ConfigProblem(source, "service.zones", str(error))]) from None
+    if faults:
+        raise ConfigError([ConfigProblem(source, "templates", fault) for fault in faults])
     channels = specs(settings)
     if not online:
         return [_status(spec, Health(ready=True, detail="configured; --online tries it")) for spec in channels]

@@ -14,6 +14,7 @@ INTERVAL = 0.2
 """At most five progress reports a second."""
 
 _LOOK_AGAIN = 15.0
+_OPEN = frozenset({AlertState.DRAFT, AlertState.PENDING, AlertState.ACTIVE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,10 @@ class Receipts:
 
     @property
     def ended(self) -> bool:
-        """Nothing more will be sent: planned to the end and nothing pending (late news may still come)."""
-        if self.state is AlertState.REJECTED:
-            return True
-        if self.state is AlertState.DRAFT:
+        """Nothing more will be sent (late news may still come)."""
+        if self.state in _OPEN:
             return False
-        return all(tally.planned and not any(tally.states[s] for s in PENDING) for tally in self.channels)
+        return not any(tally.states[state] for tally in self.channels for state in PENDING)
 
 
 class Reports:

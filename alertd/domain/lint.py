@@ -44,8 +44,13 @@ def lint(
 
 
 def lint_texts(texts: Mapping[str, str | None]) -> tuple[Problem, ...]:
-    """Faults of an alert's own texts (`note`, `source`, `incidents`, …) by field name."""
-    return tuple(p for name, text in texts.items() for p in _text((name,), name, text))
+    """Faults of an alert's own texts (`note`, `source`, `incidents`, …) by field name; `code.0` is the first code."""
+    return tuple(p for path, text in texts.items() for p in _text(_loc(path), path.partition(".")[0], text))
+
+
+def _loc(path: str) -> Loc:
+    name, _, index = path.partition(".")
+    return (name, int(index)) if index else (name,)
 
 
 def advise(info: Sequence[Info], now: datetime) -> tuple[Problem, ...]:

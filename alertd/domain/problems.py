@@ -30,7 +30,7 @@ class Conflict(RuntimeError):
     """The thing exists but its state does not allow this."""
 
 
-class Forbidden(PermissionError):
+class Forbidden(RuntimeError):
     """The caller is known but may not do this."""
 
 

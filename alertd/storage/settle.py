@@ -7,6 +7,7 @@ third of the time of an array per row).
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import orjson
@@ -58,6 +59,30 @@ AFTER: Final[Mapping[Event, State]] = {
 _Kind = tuple[Event, Reason | None, bool]
 
 
+@dataclass(slots=True)
+class _Sum:
+    """What a batch did to one lease; times in microseconds, `last` 0 while none of it settled a delivery."""
+
+    states: Counter[State] = field(default_factory=Counter)
+    answers: Counter[int] = field(default_factory=Counter)
+    tried: int = 0
+    first: int = 0
+    last: int = 0
+    latest: int = 0
+
+    def add(self, state: State, started: Sequence[int], ended: Sequence[int], released_at: int) -> None:
+        self.states[state] += len(ended)
+        self.latest = max(self.latest, *ended)
+        if state is State.QUEUED:
+            return
+        self.tried += len(ended)
+        self.first = min(self.first or started[0], *started)
+        if state not in PENDING:
+            self.last = max(self.last, *ended)
+        if state in ARRIVED:
+            self.answers.update([bucket_of((at - released_at) / 1000) for at in ended])
+
+
 def settle(conn: Connection, outcomes: Sequence[Outcome]) -> set[int]:
     """Write what is still ours; the ids written. A delivery with two outcomes gets one of them."""
     by_token: defaultdict[int, list[Outcome]] = defaultdict(list)
@@ -67,38 +92,42 @@ def settle(conn: Connection, outcomes: Sequence[Outcome]) -> set[int]:
     touched: dict[int, int] = {}
     for token, batch in by_token.items():
         lane = leases.lane_of(conn, token)
-        if lane is None:
+        mine = _ours(conn, token, batch) if lane is not None else []
+        if lane is None or not mine:
             continue
-        mine = _ours(conn, token, batch)
-        if mine:
-            written.update(outcome.delivery_id for outcome in mine)
-            _write(conn, token, mine)
-            touched[lane[0]] = max(_account(conn, token, lane, mine), touched.get(lane[0], 0))
+        written.update([outcome.delivery_id for outcome in mine])
+        total = _write(conn, token, mine, scalar(conn, RELEASED_AT, {"seq": lane[0]}))
+        _account(conn, token, lane, total)
+        touched[lane[0]] = max(total.latest, touched.get(lane[0], 0))
     for alert_seq, at in touched.items():
         close_if_done(conn, alert_seq, at)
     return written
 
 
-def _ours(conn: Connection, token: int, batch: Sequence[Outcome]) -> list[Outcome]:
+def _ours(conn: Connection, token: int, batch: Sequence[Outcome]) -> Sequence[Outcome]:
     """Those whose delivery is still out under this lease, each delivery once."""
     ids = orjson.dumps([outcome.delivery_id for outcome in batch]).decode()
     still_out = set(orjson.loads(scalar(conn, OURS, {"ids": ids, "token": token})))
     if len(still_out) == len(batch):
-        return list(batch)
+        return batch
     last = {outcome.delivery_id: outcome for outcome in batch}
     return [outcome for delivery_id, outcome in last.items() if delivery_id in still_out]
 
 
-def _write(conn: Connection, token: int, outcomes: Sequence[Outcome]) -> None:
+def _write(conn: Connection, token: int, outcomes: Sequence[Outcome], released_at: int) -> _Sum:
+    total = _Sum()
     for (event, reason, exposed), batch in _by_kind(outcomes).items():
         state = AFTER[event]
+        started = [micros(outcome.started_at) for outcome in batch]
+        ended = [micros(outcome.ended_at) for outcome in batch]
         terms = {"token": token, "state": state, "reason": reason, "exposed": int(exposed)}
         terms["attempted"] = int(state is not State.QUEUED)
         terms["pending"] = int(state in PENDING)
-        run(conn, SETTLE, {**terms, "batch": orjson.dumps(_pack(batch)).decode()})
+        run(conn, SETTLE, {**terms, "batch": orjson.dumps(_pack(batch, started, ended)).decode()})
         if event is Event.RETIRE:
-            ids = [outcome.delivery_id for outcome in batch]
-            run(conn, RETIRE, {"ids": orjson.dumps(ids).decode()})
+            run(conn, RETIRE, {"ids": orjson.dumps([outcome.delivery_id for outcome in batch]).decode()})
+        total.add(state, started, ended, released_at)
+    return total
 
 
 def _by_kind(outcomes: Sequence[Outcome]) -> dict[_Kind, list[Outcome]]:
@@ -114,35 +143,19 @@ def _by_kind(outcomes: Sequence[Outcome]) -> dict[_Kind, list[Outcome]]:
     return kinds
 
 
-def _pack(outcomes: Sequence[Outcome]) -> dict[str, str]:
+def _pack(outcomes: Sequence[Outcome], started: Sequence[int], ended: Sequence[int]) -> dict[str, str]:
     """By delivery id: due, started and ended in microseconds, 16 digits each, then the provider's reference."""
     packed = {}
-    for delivery_id, _, _, _, ref, due_at, _, started_at, ended_at in outcomes:
-        due = 0 if due_at is None else micros(due_at)
-        packed[str(delivery_id)] = f"{due:016d}{micros(started_at):016d}{micros(ended_at):016d}{ref or ''}"
+    for outcome, begin, end in zip(outcomes, started, ended, strict=True):
+        due = 0 if outcome.due_at is None else micros(outcome.due_at)
+        packed[str(outcome.delivery_id)] = f"{due:016d}{begin:016d}{end:016d}{outcome.ref or ''}"
     return packed
 
 
-def _account(conn: Connection, token: int, lane: tuple[int, str], outcomes: Sequence[Outcome]) -> int:
-    """Move the tally and return the lease; when the last attempt ended, in microseconds."""
-    alert_seq, channel = lane
-    states = {AFTER[event]: count for event, count in Counter(outcome.event for outcome in outcomes).items()}
-    tried = len(outcomes) - states.get(State.QUEUED, 0)
-    moved = {State.SENDING: -len(outcomes), **states}
-    tally.move(conn, alert_seq, channel, moved, attempts=tried)
-    leases.give_back(conn, token, len(outcomes))
-    if tried:
-        released_at = scalar(conn, RELEASED_AT, {"seq": alert_seq})
-        tally.mark(conn, alert_seq, channel, _timing(outcomes, released_at))
-    return micros(max(outcome.ended_at for outcome in outcomes))
-
-
-def _timing(outcomes: Sequence[Outcome], released_at: int) -> Timing:
-    tried = [outcome for outcome in outcomes if outcome.event is not Event.RELEASE]
-    settled = [outcome.ended_at for outcome in tried if AFTER[outcome.event] not in PENDING]
-    arrived = [outcome.ended_at for outcome in tried if AFTER[outcome.event] in ARRIVED]
-    return Timing(
-        first=micros(min(outcome.started_at for outcome in tried)),
-        last=micros(max(settled)) if settled else 0,
-        answers=Counter(bucket_of((micros(ended_at) - released_at) / 1000) for ended_at in arrived),
-    )
+def _account(conn: Connection, token: int, lane: tuple[int, str], total: _Sum) -> None:
+    """Move the tally and return the lease."""
+    out = total.states.total()
+    tally.move(conn, *lane, {State.SENDING: -out, **total.states}, attempts=total.tried)
+    leases.give_back(conn, token, out)
+    if total.tried:
+        tally.mark(conn, *lane, Timing(total.first, total.last, total.answers))

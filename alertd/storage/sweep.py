@@ -29,9 +29,10 @@ SELECT seq FROM alert WHERE state IN ('pending', 'active') AND deadline <= :now 
 """
 _CUT: Final = "UPDATE plan SET done = 1, cut = 1 WHERE alert_seq = :seq AND done = 0"
 STOPPED: Final = """
-SELECT DISTINCT t.alert_seq FROM tally t JOIN alert a ON a.seq = t.alert_seq
-WHERE t.queued + t.retrying > 0 AND a.stopped = 1
+SELECT t.alert_seq FROM tally t JOIN alert a ON a.seq = t.alert_seq
+WHERE t.queued + t.retrying > 0 AND a.stopped = 1 ORDER BY t.channel, t.priority
 """
+"""The order is that of the small index of waiting tallies, which without statistics is not taken otherwise."""
 WAITING_CHANNELS: Final = "SELECT channel FROM tally WHERE alert_seq = :seq AND queued + retrying > 0"
 WAITING: Final = """
 SELECT json_group_array(json_array(id, state)) FROM (
@@ -80,7 +81,7 @@ def supersede(conn: Connection, now: datetime, *, limit: int) -> int:
     """End what still waits of alerts that were cancelled or superseded; how many."""
     at = micros(now)
     count = 0
-    for (seq,) in run(conn, STOPPED).fetchall():
+    for seq in dict.fromkeys(row[0] for row in run(conn, STOPPED).fetchall()):
         count += _end_waiting(conn, seq, State.SUPERSEDED, at, limit - count)
         if count >= limit:
             break

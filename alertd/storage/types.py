@@ -11,7 +11,7 @@ from sqlalchemy.types import TypeDecorator
 from alertd.domain.alert import Purpose
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY: Final = 86_400
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 BigInt = BigInteger().with_variant(Integer(), "sqlite")
 """Eight bytes everywhere. SQLite's rowid needs the word INTEGER."""
@@ -19,8 +19,7 @@ BigInt = BigInteger().with_variant(Integer(), "sqlite")
 
 def micros(at: datetime) -> int:
     """Microseconds since 1970 in UTC, exact (a float of seconds would not be)."""
-    since = at - _EPOCH
-    return (since.days * _DAY + since.seconds) * 1_000_000 + since.microseconds
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def micros_or_none(at: datetime | None) -> int | None:

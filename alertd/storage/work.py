@@ -5,11 +5,11 @@ interpreter's lock, for which this thread would queue behind a busy event loop. 
 lane's alerts take turns by their earliest due delivery.
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from sqlalchemy import Connection
@@ -33,9 +33,13 @@ WHERE t.channel = :channel AND t.priority = :priority AND t.queued + t.retrying 
 ORDER BY head, t.alert_seq LIMIT 1
 """
 DUE: Final = """
-SELECT json_group_array(
-  json_array(id, :alert_id, language, blocks, endpoint_id, address, attempts, thread, state, gone)
-)
+SELECT
+  json_group_array(json_array(id, :alert_id, language, blocks, endpoint_id, address, attempts, thread))
+    FILTER (WHERE NOT gone),
+  json_group_array(id),
+  json_group_array(id) FILTER (WHERE gone),
+  coalesce(sum(state = 'queued'), 0),
+  count(*)
 FROM (
   SELECT d.id, d.language, d.blocks, d.endpoint_id, coalesce(e.address, '') AS address, d.attempts, d.thread, d.state,
          d.endpoint_id <> 0 AND (e.id IS NULL OR e.state = 'gone') AS gone
@@ -70,8 +74,6 @@ UPDATE delivery SET state = 'queued', due_at = coalesce(:due_at, due_at)
 WHERE id IN (SELECT value FROM json_each(:ids)) AND token = :token AND state = 'sending'
 """
 
-_CLAIMED: Final = 8  # the first columns of DUE are a Claimed; then its state and whether its endpoint is gone
-
 
 def claim(conn: Connection, channel: str, priority: int, *, limit: int, now: datetime, lease: float) -> Claim | None:
     """Lease the most pressing page of a lane. What was due to an endpoint that has gone is retired on the way."""
@@ -81,31 +83,37 @@ def claim(conn: Connection, channel: str, priority: int, *, limit: int, now: dat
         alert_seq, alert_id, head = found
         if head is None or head > at:
             return None
-        page = {"alert_seq": alert_seq, "alert_id": alert_id, "channel": channel, "now": at, "limit": limit}
-        rows = orjson.loads(scalar(conn, DUE, page))
-        token = _lease(conn, alert_seq, channel, rows, now=now, until=now + timedelta(seconds=lease))
-        reachable = [Claimed._make(row[:_CLAIMED]) for row in rows if not row[-1]]
+        which = {"alert_seq": alert_seq, "alert_id": alert_id, "channel": channel, "now": at, "limit": limit}
+        rows, *counted = run(conn, DUE, which).fetchone()
+        token = _lease(conn, alert_seq, channel, _Due(*counted), at=at, until=at + round(lease * 1_000_000))
+        reachable = list(map(Claimed._make, orjson.loads(rows)))
         if reachable:
             return Claim(token, reachable)
         close_if_done(conn, alert_seq, at)
     return None
 
 
-def _lease(
-    conn: Connection, alert_seq: int, channel: str, rows: Sequence[Sequence[Any]], *, now: datetime, until: datetime
-) -> int:
-    ids = [row[0] for row in rows]
-    lost = [row[0] for row in rows if row[-1]]
-    terms = {"now": micros(now), "until": micros(until), "open": len(ids), "ids": _text(ids)}
-    token = insert(conn, _LEASE, {"alert_seq": alert_seq, "channel": channel, **terms})
-    run(conn, CLAIM, {"token": token, "ids": terms["ids"]})
-    moved = Counter({State.SENDING: len(ids)})
-    moved.subtract({State(was): count for was, count in Counter(row[-2] for row in rows).items()})
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What a claim takes: ids as JSON, all of them and those whose endpoint has gone; how many, and how many new."""
+
+    ids: str
+    lost: str
+    queued: int
+    count: int
+
+
+def _lease(conn: Connection, alert_seq: int, channel: str, due: _Due, *, at: int, until: int) -> int:
+    """Put them under a new lease; its token. Times in microseconds."""
+    terms = {"alert_seq": alert_seq, "channel": channel, "now": at, "until": until, "open": due.count, "ids": due.ids}
+    token = insert(conn, _LEASE, terms)
+    run(conn, CLAIM, {"token": token, "ids": due.ids})
+    lost = len(orjson.loads(due.lost))
     if lost:
-        run(conn, UNREACHABLE, {"token": token, "ids": _text(lost), "now": terms["now"]})
-        moved.update({State.SENDING: -len(lost), State.GONE: len(lost)})
-        leases.give_back(conn, token, len(lost))
-    tally.move(conn, alert_seq, channel, moved)
+        run(conn, UNREACHABLE, {"token": token, "ids": due.lost, "now": at})
+        leases.give_back(conn, token, lost)
+    moved = {State.QUEUED: -due.queued, State.RETRYING: due.queued - due.count}
+    tally.move(conn, alert_seq, channel, {**moved, State.SENDING: due.count - lost, State.GONE: lost})
     return token
 
 

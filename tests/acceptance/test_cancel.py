@@ -30,8 +30,7 @@ async def test_cancel_at_a_random_point(seed: int, tmp_path: Path) -> None:
         print({c: (r["accepted"], r["superseded"]) for c, r in before.items()})
 
         started_late = town.sql(
-            "SELECT count(*) FROM delivery d JOIN alert a ON a.seq = d.alert_seq "
-            "WHERE a.id = ? AND d.started_at > ?",
+            "SELECT count(*) FROM delivery d JOIN alert a ON a.seq = d.alert_seq WHERE a.id = ? AND d.started_at > ?",
             original,
             cancelled_at,
         )

@@ -12,9 +12,7 @@ async def test_a_hundred_posts_one_alert(tmp_path: Path) -> None:
         await town.start()
         await town.enrol(citizens(sandbox, 5, only=(PUSH,)))
         body, headers = alert(), {"Idempotency-Key": "storm-2026-11-21"}
-        answers = await asyncio.gather(
-            *(town.call("POST", "/v1/alerts", body, headers=headers) for _ in range(100))
-        )
+        answers = await asyncio.gather(*(town.call("POST", "/v1/alerts", body, headers=headers) for _ in range(100)))
         assert {status for status, _ in answers} <= {202, 409}
         ids = {answer["id"] for status, answer in answers if status == 202}
         assert len(ids) == 1

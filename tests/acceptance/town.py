@@ -8,13 +8,15 @@ import os
 import signal
 import socket
 import sqlite3
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+
+from tests.acceptance.nursery import spawn
 
 ROOT = Path(__file__).resolve().parents[2]
 START = 60.0
@@ -38,7 +40,7 @@ class Town:
         self.state = folder / "state"
         self.zones = zones or str(ROOT / "config" / "zones" / "*.geojson")
         self.extra = extra
-        self.process: asyncio.subprocess.Process | None = None
+        self.process: ForkServerProcess | None = None
         self.token = ""
         self._session: aiohttp.ClientSession | None = None
         self.configure(channels)
@@ -64,20 +66,7 @@ public_url = "https://allerta.comune.example.it"
     # --- the process ----------------------------------------------------------------------------------------------
 
     async def start(self, *, env: Mapping[str, str] | None = None, wait: bool = True) -> None:
-        log = (self.folder / "daemon.log").open("ab")
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "alertd.cli",
-            "run",
-            "--config",
-            str(self.config),
-            cwd=self.folder,
-            env={**os.environ, **(env or {})},
-            stdout=log,
-            stderr=log,
-        )
-        log.close()
+        self.process = spawn(self.config, self.folder / "daemon.log", dict(env or {}))
         if wait:
             await self.ready()
 
@@ -85,8 +74,8 @@ public_url = "https://allerta.comune.example.it"
         assert self.process is not None
         async with asyncio.timeout(START):
             while True:
-                if self.process.returncode is not None:
-                    raise AssertionError(f"the daemon ended with {self.process.returncode}:\n{self.log()[-3000:]}")
+                if self.process.exitcode is not None:
+                    raise AssertionError(f"the daemon ended with {self.process.exitcode}:\n{self.log()[-3000:]}")
                 with contextlib.suppress(aiohttp.ClientError, OSError):
                     status, _ = await self.call("GET", "/healthz")
                     if status == 200:
@@ -103,24 +92,26 @@ public_url = "https://allerta.comune.example.it"
         return await self._end(signal.SIGTERM)
 
     async def gone(self, seconds: float = 30.0) -> int:
-        """Wait until it ended by itself."""
+        """Wait until it ended by itself; the exit code, -9 for kill -9."""
         assert self.process is not None
-        async with asyncio.timeout(seconds):
-            return await self.process.wait()
+        await asyncio.to_thread(self.process.join, seconds)
+        code = self.process.exitcode
+        assert code is not None, f"the daemon did not end within {seconds} s"
+        self.process = None
+        return code
 
     async def _end(self, number: int) -> int:
         if self.process is None:
             return 0
-        if self.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self.process.send_signal(number)
-        code = await asyncio.wait_for(self.process.wait(), 60)
-        self.process = None
-        return code
+        if self.process.exitcode is None:
+            assert self.process.pid is not None
+            os.kill(self.process.pid, number)
+        return await self.gone(60)
 
     def hangup(self) -> None:
         assert self.process is not None
-        self.process.send_signal(signal.SIGHUP)
+        assert self.process.pid is not None
+        os.kill(self.process.pid, signal.SIGHUP)
 
     def log(self) -> str:
         return (self.folder / "daemon.log").read_text(errors="replace")

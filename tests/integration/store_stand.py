@@ -116,7 +116,9 @@ def an_alert(**changes: Any) -> Alert:
     return replace(alert, **changes)
 
 
-def new(*plans: ChannelPlan, targets: Sequence[Target] = EVERYONE, alert: Alert | None = None, **changes: Any) -> NewAlert:
+def new(
+    *plans: ChannelPlan, targets: Sequence[Target] = EVERYONE, alert: Alert | None = None, **changes: Any
+) -> NewAlert:
     made = NewAlert(
         alert=alert or an_alert(),
         state=AlertState.PENDING,
@@ -131,7 +133,9 @@ def new(*plans: ChannelPlan, targets: Sequence[Target] = EVERYONE, alert: Alert 
     return replace(made, **changes)
 
 
-def following(original: Alert, msg_type: MsgType, *plans: ChannelPlan, older: Sequence[str] = (), **changes: Any) -> NewAlert:
+def following(
+    original: Alert, msg_type: MsgType, *plans: ChannelPlan, older: Sequence[str] = (), **changes: Any
+) -> NewAlert:
     """An Update or a Cancel of `original`, which itself follows `older`."""
     ends = AlertState.CANCELLED if msg_type is MsgType.CANCEL else AlertState.SUPERSEDED
     targets = () if msg_type is MsgType.CANCEL else EVERYONE

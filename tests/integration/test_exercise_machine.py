@@ -66,7 +66,9 @@ class _House:
         house = await self.stack.enter_async_context(build(loaded))
         await self.stack.enter_async_context(living(house, Notifier(None)))
         token = (folder / "state" / "bootstrap-token").read_text().strip()
-        drill = await house.access.create("drill", frozenset({"alerts:send", "alerts:read"}), frozenset({"Exercise", "Test"}), actor="test")
+        drill = await house.access.create(
+            "drill", frozenset({"alerts:send", "alerts:read"}), frozenset({"Exercise", "Test"}), actor="test"
+        )
         writer = await house.access.create("writer", frozenset({"alerts:draft"}), None, actor="test")
         self.tokens = {"admin": token, "drill": drill, "writer": writer}
         self.client = await self.stack.enter_async_context(
@@ -131,7 +133,9 @@ class Drills(RuleBasedStateMachine):
         self.enrol("public", ZONES)
         self.enrol("exercise", ZONES)
 
-    @rule(cohort=st.sampled_from(["public", "exercise"]), zones=st.lists(st.sampled_from(ZONES), min_size=1, unique=True))
+    @rule(
+        cohort=st.sampled_from(["public", "exercise"]), zones=st.lists(st.sampled_from(ZONES), min_size=1, unique=True)
+    )
     def enrol(self, cohort: str, zones: list[str]) -> None:
         endpoint = {"channel": "people", "address": f"{cohort}-{next(self.numbers)}"}
         body = {"language": "it", "zones": zones, "purposes": ["emergency"], "cohort": cohort, "endpoints": [endpoint]}
@@ -171,7 +175,12 @@ class Drills(RuleBasedStateMachine):
         assert code < 300, answer
         return draft
 
-    @rule(target=alerts, original=alerts, zones=st.lists(st.sampled_from([*ZONES, "*"]), min_size=1, unique=True), lies=st.booleans())
+    @rule(
+        target=alerts,
+        original=alerts,
+        zones=st.lists(st.sampled_from([*ZONES, "*"]), min_size=1, unique=True),
+        lies=st.booleans(),
+    )
     def update(self, original: str, zones: list[str], lies: bool) -> str:
         if not original:
             return ""

@@ -101,7 +101,9 @@ async def test_an_update_goes_to_those_who_had_it_and_to_its_own_audience(tmp_pa
         update = following(first.alert, MsgType.UPDATE, PUSH, targets=(Target("B", 2, 3),))
         await store.accept(update)
         assert await plan_all(store) == 2
-        got = {row.address.rpartition("/")[2]: (row.blocks, row.thread is not None) for row in (await claimed(store)).rows}
+        got = {
+            row.address.rpartition("/")[2]: (row.blocks, row.thread is not None) for row in (await claimed(store)).rows
+        }
         assert got == {"a": (ALL_BLOCKS, True), "b": (2, False)}
         assert await state_of(store, first.alert) is AlertState.SUPERSEDED
 

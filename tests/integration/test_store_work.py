@@ -138,7 +138,16 @@ async def test_a_claim_carries_what_sending_needs(tmp_path: Path) -> None:
         await plan_all(store)
         claim = await claimed(store)
         (row,) = claim.rows
-        assert row == (row.delivery_id, first.alert.id, "de-AT", 1, await store.endpoint_id("push", awkward), awkward, 0, None)
+        assert row == (
+            row.delivery_id,
+            first.alert.id,
+            "de-AT",
+            1,
+            await store.endpoint_id("push", awkward),
+            awkward,
+            0,
+            None,
+        )
         (shown,) = await store.deliveries(first.alert.id, channel=None, state=State.SENDING, limit=9, after=0)
         assert (shown.address, shown.language, shown.due_at) == (awkward, "de-AT", None)
 
@@ -188,10 +197,7 @@ async def test_every_outcome_leads_where_the_table_says(tmp_path: Path) -> None:
         await store.accept(first)
         await plan_all(store)
         claim = await claimed(store)
-        batch = [
-            outcomes(claim, event, ids=[row.delivery_id])[0]
-            for event, row in zip(cases, claim.rows, strict=True)
-        ]
+        batch = [outcomes(claim, event, ids=[row.delivery_id])[0] for event, row in zip(cases, claim.rows, strict=True)]
         assert len(await store.settle(batch)) == len(cases)
         shown = await store.deliveries(first.alert.id, channel="push", state=None, limit=99, after=0)
         got = {row.id: row for row in shown}

@@ -110,6 +110,17 @@ async def test_urgent_jobs_overtake_and_others_still_get_their_turn(tmp_path: Pa
 
 
 async def test_what_was_answered_is_there_after_kill(tmp_path: Path) -> None:
+    told = await asyncio.to_thread(_accept_until_killed, tmp_path)
+    async with opened(tmp_path) as store:
+        kept = {row[0] for row in sql(tmp_path, "SELECT id FROM alert")}
+        assert set(told) <= kept
+        assert (await store.verify_audit()) == (len(kept), None)
+        check_whole(tmp_path)
+    assert sql(tmp_path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def _accept_until_killed(folder: Path) -> list[str]:
+    """The ids a child process was told were accepted before it was killed in the middle of it."""
     program = """
 import asyncio, os, sys
 from pathlib import Path
@@ -124,19 +135,14 @@ async def main():
         await asyncio.gather(*(one() for _ in range(16)))
 asyncio.run(main())
 """
-    child = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, env=_environment())
+    child = subprocess.Popen([sys.executable, "-c", program, str(folder)], stdout=subprocess.PIPE, env=_environment())
     assert child.stdout is not None
     told = [child.stdout.readline().decode().strip() for _ in range(200)]
     child.send_signal(signal.SIGKILL)
     told += [line.decode().strip() for line in child.stdout if line.endswith(b"\n")]
     child.stdout.close()
     child.wait()
-    async with opened(tmp_path) as store:
-        kept = {row[0] for row in sql(tmp_path, "SELECT id FROM alert")}
-        assert set(told) <= kept
-        assert (await store.verify_audit()) == (len(kept), None)
-        check_whole(tmp_path)
-    assert sql(tmp_path, "PRAGMA integrity_check") == [("ok",)]
+    return told
 
 
 async def test_closing_finishes_what_was_queued(tmp_path: Path) -> None:
@@ -233,10 +239,9 @@ async def test_a_full_disk_is_unavailable_and_works_again_when_there_is_room(tmp
             ballast = disk / "ballast"
             _fill(ballast)
             with pytest.raises(Unavailable, match="full"):
-                while True:
-                    await store.accept(new(HOOK))
+                await _accept_for_ever(store)
             with pytest.raises(Unavailable):
-                await _probe_until_refused(store)
+                await _probe_for_ever(store)
             before = sql(disk, "SELECT count(*) FROM alert")[0][0]
             assert len(await store.list_alerts(limit=1)) == 1, "it can still be read"
             ballast.unlink()
@@ -247,8 +252,13 @@ async def test_a_full_disk_is_unavailable_and_works_again_when_there_is_room(tmp
         assert sql(disk, "PRAGMA integrity_check") == [("ok",)]
 
 
-async def _probe_until_refused(store: Store) -> None:
-    for _ in range(10_000):
+async def _accept_for_ever(store: Store) -> None:
+    while True:
+        await store.accept(new(HOOK))
+
+
+async def _probe_for_ever(store: Store) -> None:
+    while True:
         await store.probe()
 
 
@@ -330,5 +340,3 @@ def _fill(file: Path) -> None:
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-
-

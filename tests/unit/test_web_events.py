@@ -71,7 +71,7 @@ async def event(lines: AsyncIterator[str]) -> list[str]:
 
 async def until(condition) -> None:
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what is waited for belongs to others and rings no bell
+        while not condition():
             await asyncio.sleep(0.001)
 
 

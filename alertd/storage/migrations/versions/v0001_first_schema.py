@@ -84,8 +84,8 @@ def _alerts() -> None:
         _flag("stopped"),
         _flag("pseudonymised"),
         sa.PrimaryKeyConstraint("seq"),
-        sa.UniqueConstraint("id"),
         sa.UniqueConstraint("identifier", "sender", "sent"),
+        sa.UniqueConstraint("id"),
     )
     op.create_index("alert_by_state", "alert", ["state", "seq"])
     op.create_index("alert_live", "alert", ["deadline"], **_only("state IN ('pending', 'active')"))

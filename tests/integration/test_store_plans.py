@@ -1,0 +1,214 @@
+"""How SQLite finds what it is asked for: no hot statement may read a big table from end to end.
+
+Asked of a populated store, with the planner's statistics and without: a plan must not depend on an ANALYZE.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from typing import Any
+
+import pytest
+from sqlalchemy import ClauseElement
+from sqlalchemy.dialects import sqlite
+
+from alertd.domain.alert import AlertState
+from alertd.domain.delivery import State
+from alertd.storage import (
+    alerts,
+    audience,
+    audit,
+    completion,
+    decide,
+    enrol,
+    follow,
+    intake,
+    leases,
+    migrate,
+    plan_sql,
+    purge,
+    report,
+    selection,
+    settle,
+    subscribers,
+    sweep,
+    tally,
+    tokens,
+    work,
+)
+
+BIG = ("delivery", "endpoint", "subscriber", "audit", "alert", "idempotency", "plan", "tally", "selected")
+
+TERMS: Mapping[str, Any] = {
+    "alert_id": "a5", "alert_seq": 5, "after": 10, "at": 1, "batch": "{}", "before": 10, "by": "x", "channel": "push",
+    "claimed_at": 1, "cohort": "public", "cursor": 0, "depth": 1, "due_at": None, "everything": 0, "id": "a5",
+    "identifier": "i5", "ids": "[1,2]", "key": "k", "keys": "[]", "known": 0, "limit": 100, "now": 1, "owner": "o",
+    "priority": 0, "purpose": 1, "reasons": "[]", "rows": "[]", "seq": 5, "sets": "[]", "state": "expired", "token": 7,
+    "until": 100, "upper": 1000, "whole1": 1, "whole2": 1, "whole3": 1, "whole4": 1, "window": 100, "zoned": 1,
+    "endpoints": "[]", "reason": None, "attempted": 1, "exposed": 1, "pending": 0,
+}  # fmt: skip
+
+
+def _compiled(statement: ClauseElement) -> str:
+    return str(statement.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
+
+
+def _listed(**terms: Any) -> str:
+    return _compiled(alerts.newest(**{"limit": 50, "before": 900, "states": (), "public": False, **terms}))
+
+
+def _deliveries(**terms: Any) -> str:
+    terms = {"channel": None, "state": None, "limit": 100, "after": None, **terms}
+    return _compiled(report.deliveries_of(5, **terms))
+
+
+UNIQUE = "sqlite_autoindex_"
+STATEMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "next plan": (plan_sql.NEXT, ("plan_open",)),
+    "a plan": (plan_sql.PLAN, ("PRIMARY KEY",)),
+    "last endpoint": (plan_sql.UPPER, ("endpoint_active",)),
+    "own window": (plan_sql.OWN_WINDOW, ("endpoint_active (channel=? AND id>? AND id<?)",)),
+    "own page": (plan_sql.OWN, ("endpoint_active", "SEARCH s USING INTEGER PRIMARY KEY", "SEARCH x USING PRIMARY KEY")),
+    "follow window": (plan_sql.FOLLOW_WINDOW, (UNIQUE + "delivery",)),
+    "follow page": (plan_sql.FOLLOW, (UNIQUE + "delivery", "SEARCH e USING INTEGER PRIMARY KEY")),
+    "follow post": (plan_sql.FOLLOW_POST, (UNIQUE + "delivery",)),
+    "in flight": (plan_sql.IN_FLIGHT, ("SEARCH t USING PRIMARY KEY",)),
+    "new zone sets": (selection.NEW_SETS, ("INTEGER PRIMARY KEY",)),
+    "heads of a lane": (work.HEADS, ("tally_waiting", "delivery_waiting")),
+    "due page": (work.DUE, ("delivery_waiting", "SEARCH e USING INTEGER PRIMARY KEY")),
+    "claim": (work.CLAIM, ("SEARCH delivery USING INTEGER PRIMARY KEY",)),
+    "next due": (work.NEXT_DUE, ("tally_waiting", "delivery_waiting")),
+    "release": (work.RELEASE, ("SEARCH delivery USING INTEGER PRIMARY KEY",)),
+    "lease": (leases.LANE, ("INTEGER PRIMARY KEY",)),
+    "ours": (settle.OURS, ("SEARCH d USING INTEGER PRIMARY KEY",)),
+    "settle": (settle.SETTLE, ("SEARCH delivery USING INTEGER PRIMARY KEY",)),
+    "retire": (settle.RETIRE, ("SEARCH endpoint USING INTEGER PRIMARY KEY",)),
+    "histogram": (tally.HISTOGRAM, ("PRIMARY KEY",)),
+    "open": (completion.OPEN, ("SEARCH plan USING PRIMARY KEY", "SEARCH tally USING PRIMARY KEY")),
+    "recover": (sweep.RECOVER, ("SEARCH delivery USING INTEGER PRIMARY KEY",)),
+    "past deadline": (sweep.PAST_DEADLINE, ("alert_live|alert_by_state",)),
+    "next deadline": (sweep.NEXT_DEADLINE, ("alert_live|alert_by_state",)),
+    "stopped": (sweep.STOPPED, ("tally_waiting",)),
+    "waiting": (sweep.WAITING, ("delivery_waiting",)),
+    "end": (sweep.END, ("SEARCH delivery USING INTEGER PRIMARY KEY",)),
+    "failed": (decide.FAILED, (UNIQUE + "delivery",)),
+    "requeue": (decide.REQUEUE, (UNIQUE + "delivery",)),
+    "lineage": (follow.LINEAGE, (UNIQUE + "alert",)),
+    "answer": (intake.ANSWER, ("PRIMARY KEY",)),
+    "audit head": (audit.HEAD, ()),
+    "audit page": (audit.PAGE, ("INTEGER PRIMARY KEY",)),
+    "depths": (report.DEPTHS, ("tally_waiting", "delivery_waiting")),
+    "audience": (audience.GROUPS, ("endpoint_active", "SEARCH s USING INTEGER PRIMARY KEY")),
+    "anyone": (audience.ANYONE, ("subscriber_by_zone_set", "endpoint_by_subscriber")),
+    "match": (enrol.MATCH, (UNIQUE + "subscriber", UNIQUE + "endpoint")),
+    "unconfirmed": (purge.UNCONFIRMED, ("endpoint_unconfirmed",)),
+    "old answers": (purge.ANSWERS, ("idempotency_by_age",)),
+    "old alert": (purge.OLD_ALERT, ("alert_to_pseudonymise",)),
+    "pseudonymise": (purge.PSEUDONYMISE, (UNIQUE + "delivery",)),
+    "alert by id": (_compiled(alerts.by_id("a5")), (UNIQUE + "alert",)),
+    "alert by identifier": (_compiled(alerts.by_identifier("i5")), (UNIQUE + "alert",)),
+    "ancestors": (_compiled(alerts.ancestors_of([5])), ("SEARCH alert_ancestor USING PRIMARY KEY",)),
+    "channels": (_compiled(alerts.channels_of([5])), ("SEARCH plan USING PRIMARY KEY",)),
+    "alerts": (_listed(), ("INTEGER PRIMARY KEY",)),
+    "alerts in a state": (_listed(states=(AlertState.DRAFT,)), ("alert_by_state",)),
+    "public alerts": (_listed(public=True), ("alert_public",)),
+    "tallies": (_compiled(report.tallies_of(5)), ("SEARCH tally USING PRIMARY KEY", "SEARCH plan USING PRIMARY KEY")),
+    "deliveries": (_deliveries(), (UNIQUE + "delivery",)),
+    "deliveries go on": (_deliveries(after=("push", 50)), (UNIQUE + "delivery",)),
+    "deliveries of a channel": (_deliveries(channel="push", after=("push", 5)), (UNIQUE + "delivery",)),
+    "failed deliveries": (_deliveries(state=State.FAILED), (UNIQUE + "delivery",)),
+    "token": (_compiled(tokens.by_digest("d")), (UNIQUE + "token",)),
+    "subscribers": (
+        _compiled(subscribers.everyone(after=5, limit=50)),
+        ("SEARCH subscriber USING INTEGER PRIMARY KEY",),
+    ),
+    "subscriber": (_compiled(subscribers.by_id("s5")), (UNIQUE + "subscriber",)),
+    "endpoints": (_compiled(subscribers.endpoints_of([5])), ("endpoint_by_subscriber",)),
+    "endpoint": (_compiled(subscribers.by_address("push", "x")), (UNIQUE + "endpoint",)),
+}
+
+_POPULATE = """
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+INSERT INTO {table} ({columns}) SELECT {values} FROM n
+"""
+_ROWS: Mapping[str, Mapping[str, str]] = {
+    "alert": {
+        "id": "'a' || i", "identifier": "'i' || i", "sender": "'s'", "sent": "'t'", "content": "''",
+        "status": "iif(i % 2, 'Actual', 'Exercise')", "msg_type": "'Alert'", "scope": "'Public'",
+        "purpose": "'emergency'", "state": "iif(i % 100, 'complete', 'active')", "priority": "0", "cohort": "'public'",
+        "targets": "'[]'", "accepted_at": "i", "released_at": "i", "deadline": "i", "created_by": "'x'",
+        "stopped": "0", "pseudonymised": "i < 1000",
+    },
+    "plan": {
+        "alert_seq": "i", "channel": "'push'", "broadcast": "0", "priority": "i % 4", "held": "0", "depth": "0",
+        "cursor": "0", "zone_sets": "0", "done": "i % 100 <> 0", "cut": "0",
+    },
+    "tally": {
+        "alert_seq": "i", "channel": "'push'", "adapter": "'webpush'", "broadcast": "0", "provable": "'accepted'",
+        "priority": "i % 4", "queued": "iif(i % 100, 0, 5)",
+    },
+    "delivery": {
+        "alert_seq": "i % 20", "channel": "'push'", "endpoint_id": "i", "language": "'it'", "blocks": "1",
+        "state": "iif(i % 10, 'accepted', 'queued')", "due_at": "i", "attempts": "0", "exposed": "1", "created_at": "i",
+    },
+    "zone_set": {"zones": "'[\"z' || i || '\"]'"},
+    "subscriber": {
+        "id": "'s' || i", "language": "'it'", "zone_set": "i % 50", "purposes": "1", "min_severity": "'Minor'",
+        "min_rank": "1", "cohort": "'public'", "consent_source": "'x'", "consent_given_at": "i", "created_at": "i",
+        "updated_at": "i",
+    },
+    "endpoint": {
+        "subscriber_seq": "i", "channel": "iif(i % 2, 'push', 'mail')", "address": "i", "address_key": "'k' || i",
+        "state": "iif(i % 10, 'active', 'unconfirmed')", "created_at": "i",
+    },
+    "selected": {"alert_seq": "i % 7", "zone_set": "i", "min_rank": "1", "blocks": "1"},
+    "idempotency": {"owner": "'o'", "key": "'k' || i", "fingerprint": "'f'", "body": "x''", "created_at": "i"},
+    "token": {"name": "'n' || i", "digest": "'d' || i", "scopes": "'[]'", "created_at": "i", "details": "'{}'"},
+    "alert_ancestor": {"alert_seq": "i", "depth": "1", "ancestor_seq": "i - 1"},
+    "audit": {
+        "at": "''", "actor": "''", "action": "''", "subject": "''", "details": "'{}'", "previous": "''", "hash": "''",
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=["without statistics", "analysed"])
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    path = tmp_path_factory.mktemp("plans") / "alertd.db"
+    migrate.bring_up_to_date(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as raw:
+        raw.execute("BEGIN")
+        for table, columns in _ROWS.items():
+            raw.execute(_POPULATE.format(table=table, columns=", ".join(columns), values=", ".join(columns.values())))
+        raw.execute("COMMIT")
+        if request.param == "analysed":
+            raw.execute("ANALYZE")
+        yield raw
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_hot_statement_searches_and_does_not_scan(store: sqlite3.Connection, name: str) -> None:
+    statement, wanted = STATEMENTS[name]
+    wanted_terms = {term: TERMS[term] for term in set(re.findall(r":(\w+)", statement)) & TERMS.keys()}
+    plan = [row[3] for row in store.execute("EXPLAIN QUERY PLAN " + statement, wanted_terms)]
+    text = "\n".join(plan)
+    for index in wanted:
+        assert any(one in text for one in index.split("|")), text
+    for step in plan:
+        scanned = re.match(r"SCAN (\w+)(?! VIRTUAL)", step)
+        if scanned is None or scanned[1] in ("json_each", "j", "i", "CONSTANT"):
+            continue
+        assert "USING" in step or _is_small(step), f"{step!r} in\n{text}"
+
+
+def _is_small(step: str) -> bool:
+    """Reading an index in order up to a LIMIT, or a table that stays small, is no scan to fear."""
+    return step.startswith("SCAN audit") or not any(re.search(rf"\b{table}\b", step) for table in BIG)
+
+
+def test_what_is_settled_is_in_no_index_of_what_waits(store: sqlite3.Connection) -> None:
+    for index, table in (("delivery_waiting", "delivery"), ("tally_waiting", "tally"), ("plan_open", "plan")):
+        (sql,) = store.execute("SELECT sql FROM sqlite_master WHERE name = ?", (index,)).fetchone()
+        condition = sql.partition("WHERE")[2]
+        inside = store.execute(f"SELECT count(*) FROM {table} WHERE {condition}").fetchone()[0]
+        assert inside <= 200
