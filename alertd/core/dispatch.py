@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from alertd.core.fittings import Fittings
-from alertd.core.gate import CHANNEL, Gate
+from alertd.core.gate import Gate
 from alertd.core.page import GatedPage
 from alertd.core.render import Renderer
 from alertd.core.settle import Attempt, Settler
-from alertd.domain.delivery import Accepted, Delivered, Halt, Reason, Retry, Verdict
+from alertd.domain.delivery import Accepted, Delivered, Gone, Halt, Reason, Refused, Retry, Verdict
 from alertd.domain.problems import Unavailable
 from alertd.ports.adapter import Adapter, Message, Parcel, Traits
 from alertd.ports.stores import Claim, Claimed, ReportStore, StoredAlert, WorkStore
@@ -242,19 +242,19 @@ class _Settle:
 
     def _tell_gate(self, parcel: Parcel, verdict: Verdict) -> None:
         gate = self._channel.gate
+        origin = self._channel.adapter.origin
         match verdict:
+            case Retry():
+                gate.failed(origin(parcel.address), verdict)
+            case Halt(reason):
+                if gate.halt(origin(parcel.address), reason):
+                    self._dispatcher.halted(self._channel.name, reason)
             case Accepted() | Delivered():
                 if gate.watching:
-                    gate.succeeded(self._channel.adapter.origin(parcel.address))
-            case Retry():
-                gate.failed(self._channel.adapter.origin(parcel.address), verdict)
-            case Halt(reason):
-                if gate.halt(reason):
-                    self._dispatcher.halted(self._channel.name, reason)
-            case _:
+                    gate.succeeded(origin(parcel.address))
+            case Refused() | Gone():
                 if gate.watching:
-                    gate.settle_probe(self._channel.adapter.origin(parcel.address))
-                    gate.settle_probe(CHANNEL)
+                    gate.told_nothing(origin(parcel.address))
 
 
 def _message_key(row: Claimed) -> tuple[str, str, int]:

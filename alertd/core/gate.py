@@ -36,7 +36,6 @@ class Gate:
         self._origins = policy
         self._channel = CircuitPolicy(threshold=halts, base=policy.base * 5, cap=policy.cap)
         self._circuits: dict[str, Circuit] = {}
-        self._holds: dict[str, datetime] = {}
         self._in_flight = dict.fromkeys(PRIORITIES, 0)
         self._moved = asyncio.Event()
         self._waiting = 0
@@ -107,54 +106,53 @@ class Gate:
 
     @property
     def watching(self) -> bool:
-        """False while nothing is held and no circuit has failures: then nobody need ask for origins."""
-        return bool(self._holds or self._circuits)
+        """False while no circuit has failures: then nobody need ask for origins."""
+        return bool(self._circuits)
 
-    def closed_until(self, origin: str) -> datetime | None:
-        """When the origin may be tried again, None for now. A half-open circuit lets its one probe through here."""
+    def admit(self, origin: str) -> datetime | None:
+        """None where a parcel to this origin may start now (and must), else when to ask again.
+
+        Of a half-open circuit it is the one probe: its verdict must be told.
+        """
         now = self._clock.now()
-        held = self._holds.get(origin)
-        if held is not None:
-            if held > now:
-                return held
-            del self._holds[origin]
-        circuit = self._circuits.get(origin, CLOSED)
-        permitted = circuit.permits(now)
-        if permitted == 0:
-            return circuit.until if circuit.until and circuit.until > now else now + timedelta(seconds=_GLANCE)
-        if permitted == 1:
-            self._circuits[origin] = circuit.probe()
+        keys = {CHANNEL, origin}
+        waits = [until for key in keys if (until := self._closed_until(key, now)) is not None]
+        if waits:
+            return max(waits)
+        for key in keys & self._circuits.keys():
+            if self._circuits[key].until is not None:
+                self._circuits[key] = self._circuits[key].probe()
         return None
 
     def channel_closed_until(self) -> datetime | None:
-        """As `closed_until` for the whole channel, without spending its probe."""
-        now = self._clock.now()
-        held = self._holds.get(CHANNEL)
-        circuit = self._circuits.get(CHANNEL, CLOSED)
-        probing = now + timedelta(seconds=_GLANCE) if circuit.probing else None
-        moments = [m for m in (held, circuit.until, probing) if m is not None and m > now]
-        return max(moments, default=None)
+        """When the whole channel may be tried again, None for now."""
+        return self._closed_until(CHANNEL, self._clock.now())
 
     def succeeded(self, origin: str) -> None:
-        if origin != CHANNEL:
-            self._circuits.pop(origin, None)
-        if self._circuits.pop(CHANNEL, None) is not None:
+        now = self._clock.now()
+        for key in {CHANNEL, origin} & self._circuits.keys():
+            after = self._circuits[key].succeeded(now)
+            if after is CLOSED:
+                del self._circuits[key]
+        if CHANNEL not in self._circuits:
             self.halted = None
-            self._move()
 
     def failed(self, origin: str, verdict: Retry) -> None:
         """Count it, and obey the provider's word."""
         now = self._clock.now()
+        before = self._circuits.get(origin, CLOSED)
+        self.told_nothing(origin)
         if verdict.after is not None and verdict.hold is not Hold.PARCEL:
             held = CHANNEL if verdict.hold is Hold.CHANNEL else origin
             until = now + timedelta(seconds=verdict.after)
-            self._holds[held] = max(until, self._holds.get(held, until))
-        if verdict.reason in _TRANSPORT:
-            self._circuits[origin] = self._circuits.get(origin, CLOSED).failed(now, self._origins)
+            self._circuits[held] = self._circuits.get(held, CLOSED).held(until)
+        elif verdict.reason in _TRANSPORT:
+            self._circuits[origin] = before.failed(now, self._origins)
 
-    def halt(self, reason: Reason) -> bool:
+    def halt(self, origin: str, reason: Reason) -> bool:
         """The provider says the channel is broken; True where that opened its circuit (tell the operators)."""
         before = self._circuits.get(CHANNEL, CLOSED)
+        self.told_nothing(origin)
         after = before.failed(self._clock.now(), self._channel)
         self._circuits[CHANNEL] = after
         opened = after.openings > before.openings
@@ -162,11 +160,18 @@ class Gate:
             self.halted = reason
         return opened
 
-    def settle_probe(self, origin: str) -> None:
-        """The probe ended without telling anything of the origin (refused, cancelled): let another one probe."""
-        circuit = self._circuits.get(origin)
-        if circuit is not None and circuit.probing:
-            self._circuits[origin] = Circuit(circuit.failures, circuit.openings, circuit.until)
+    def told_nothing(self, origin: str) -> None:
+        """A verdict that says nothing of the origin or the channel (refused, gone): if it was their probe, another
+        one may probe."""
+        for key in {CHANNEL, origin} & self._circuits.keys():
+            self._circuits[key] = self._circuits[key].unprobed()
+
+    def _closed_until(self, key: str, now: datetime) -> datetime | None:
+        circuit = self._circuits.get(key, CLOSED)
+        if circuit.permits(now) != 0:
+            return None
+        glance = now + timedelta(seconds=_GLANCE)
+        return circuit.until if circuit.until is not None and circuit.until > now else glance
 
     # ---------------------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from alertd.core.gate import CHANNEL, Gate
+from alertd.core.gate import Gate
 from alertd.core.revoked import Revoked
 from alertd.ports.adapter import Message, Parcel
 from alertd.ports.clock import Clock
@@ -76,16 +76,12 @@ class GatedPage:
         batch: list[Parcel] = []
         while self._queue and len(batch) < count:
             parcel = self._queue.popleft()
-            until = self._closed_until(parcel) if self._gate.watching else None
+            until = self._gate.admit(self._origin(parcel.address)) if self._gate.watching else None
             if until is None:
                 batch.append(parcel)
             else:
                 self._deferred.append((parcel.delivery_id, until))
         return batch
-
-    def _closed_until(self, parcel: Parcel) -> datetime | None:
-        origin = self._origin(parcel.address)
-        return self._gate.closed_until(CHANNEL) or (origin and self._gate.closed_until(origin)) or None
 
     def _start(self, batch: Sequence[Parcel]) -> None:
         now = self._clock.now()

@@ -32,8 +32,17 @@ class Circuit:
         """The one parcel is on its way."""
         return replace(self, probing=True)
 
-    def succeeded(self) -> "Circuit":
-        return CLOSED
+    def unprobed(self) -> "Circuit":
+        """The probe ended and proved nothing: another may go."""
+        return replace(self, probing=False)
+
+    def succeeded(self, now: datetime) -> "Circuit":
+        """Closed; but a success that was already under way when it opened does not shorten it."""
+        return self if self.until is not None and now < self.until else CLOSED
+
+    def held(self, until: datetime) -> "Circuit":
+        """The provider said when to come back: open till then, then one probe like after any opening."""
+        return replace(self, until=max(until, self.until or until), probing=False)
 
     def failed(self, now: datetime, policy: CircuitPolicy) -> "Circuit":
         """One more failure in a row. Failures that were already under way when it opened do not lengthen it."""

@@ -1,6 +1,7 @@
 """Anything in any order: alerts, updates, cancels, pages, crashes, deadlines. The books must always balance."""
 
 import asyncio
+import random
 import shutil
 import tempfile
 from contextlib import AsyncExitStack
@@ -38,17 +39,19 @@ from tests.integration.store_stand import (
 
 CHANNELS = ("push", "mail", "hook")
 PLANS = st.lists(st.sampled_from([PUSH, MAIL, HOOK]), min_size=1, max_size=3, unique_by=lambda plan: plan.channel)
-HOW = st.sampled_from(
-    [
-        (Event.ACCEPT, None),
-        (Event.DELIVER, None),
-        (Event.RETRY, Reason.UNAVAILABLE),
-        (Event.RETRY, Reason.TIMEOUT),
-        (Event.FAIL, Reason.BAD_REQUEST),
-        (Event.FAIL, Reason.EXHAUSTED),
-        (Event.RETIRE, Reason.UNSUBSCRIBED),
-    ]
+HOWS = (
+    (Event.ACCEPT, None),
+    (Event.DELIVER, None),
+    (Event.RETRY, Reason.UNAVAILABLE),
+    (Event.RETRY, Reason.TIMEOUT),
+    (Event.FAIL, Reason.BAD_REQUEST),
+    (Event.FAIL, Reason.EXHAUSTED),
+    (Event.RETIRE, Reason.UNSUBSCRIBED),
 )
+PICK = st.integers(0, 1_000)
+"""Chooses among what there is, by remainder."""
+
+BUSTLE = {"plan": 4, "claim": 6, "settle": 5, "release": 1, "follow": 1, "accept": 1, "sweep": 2, "wait": 1, "crash": 1}
 
 
 @dataclass
@@ -110,9 +113,9 @@ class StoreMachine(RuleBasedStateMachine):
         self.lineages.append(_Lineage([fresh.alert]))
 
     @precondition(lambda self: self.lineages)
-    @rule(data=st.data(), plans=PLANS, cancels=st.booleans())
-    def follow(self, data: st.DataObject, plans: list[Any], *, cancels: bool) -> None:
-        lineage = data.draw(st.sampled_from(self.lineages[-3:]))
+    @rule(pick=PICK, plans=PLANS, cancels=st.booleans())
+    def follow(self, pick: int, plans: list[Any], *, cancels: bool) -> None:
+        lineage = self.lineages[pick % len(self.lineages)]
         msg_type = MsgType.CANCEL if cancels else MsgType.UPDATE
         *older, nearest = lineage.alerts
         terms = {"accepted_at": self.now, "deadline": self.now + HOUR, "older": [a.id for a in reversed(older)]}
@@ -124,9 +127,10 @@ class StoreMachine(RuleBasedStateMachine):
         lineage.cancelled = cancels
 
     @precondition(lambda self: any(len(lineage.alerts) > 1 for lineage in self.lineages))
-    @rule(data=st.data())
-    def follow_twice(self, data: st.DataObject) -> None:
-        lineage = data.draw(st.sampled_from([one for one in self.lineages if len(one.alerts) > 1]))
+    @rule(pick=PICK)
+    def follow_twice(self, pick: int) -> None:
+        followed = [one for one in self.lineages if len(one.alerts) > 1]
+        lineage = followed[pick % len(followed)]
         try:
             self._run(self.store.accept(following(lineage.alerts[0], MsgType.CANCEL, PUSH)))
         except Conflict:
@@ -144,10 +148,6 @@ class StoreMachine(RuleBasedStateMachine):
             if planned.waiting:
                 waiting.append(job)
 
-    @rule(limit=st.integers(1, 3))
-    def claim_push(self, limit: int) -> None:
-        self.claim("push", limit)
-
     @rule(channel=st.sampled_from(CHANNELS), limit=st.integers(1, 6))
     def claim(self, channel: str, limit: int) -> None:
         stopped = {row[0] for row in sql(self.folder, "SELECT id FROM alert WHERE stopped")}
@@ -158,20 +158,21 @@ class StoreMachine(RuleBasedStateMachine):
             self.claims.append(claim)
 
     @precondition(lambda self: self.claims)
-    @rule(data=st.data(), how=HOW, part=st.booleans(), exposed=st.booleans())
-    def settle(self, data: st.DataObject, how: tuple[Event, Reason | None], *, part: bool, exposed: bool) -> None:
-        claim = data.draw(st.sampled_from(self.claims[-4:]))
+    @rule(pick=PICK, how=st.sampled_from(HOWS), part=st.booleans(), exposed=st.booleans())
+    def settle(self, pick: int, how: tuple[Event, Reason | None], *, part: bool, exposed: bool) -> None:
+        """All of a claim or one of it, perhaps a second time, perhaps long after its lease has ended."""
+        claim = self.claims[-1 - pick % min(4, len(self.claims))]
         ids = [row.delivery_id for row in claim.rows]
-        chosen = data.draw(st.sets(st.sampled_from(ids), min_size=1)) if part else set(ids)
+        chosen = {ids[pick % len(ids)]} if part else set(ids)
         batch = outcomes(claim, *how, ids=chosen)
         if how[0] in (Event.RETRY, Event.FAIL):
             batch = [outcome._replace(exposed=exposed) for outcome in batch]
         assert self._run(self.store.settle(batch)) <= chosen
 
     @precondition(lambda self: self.claims)
-    @rule(data=st.data())
-    def release(self, data: st.DataObject) -> None:
-        claim = data.draw(st.sampled_from(self.claims[-4:]))
+    @rule(pick=PICK)
+    def release(self, pick: int) -> None:
+        claim = self.claims[-1 - pick % min(4, len(self.claims))]
         self._run(self.store.release(claim.token, [row.delivery_id for row in claim.rows]))
 
     @rule(limit=st.integers(1, 4))
@@ -191,9 +192,10 @@ class StoreMachine(RuleBasedStateMachine):
         self.sweep(limit=3)
 
     @precondition(lambda self: self.lineages)
-    @rule(data=st.data())
-    def retry(self, data: st.DataObject) -> None:
-        alert = data.draw(st.sampled_from([alert for one in self.lineages for alert in one.alerts]))
+    @rule(pick=PICK)
+    def retry(self, pick: int) -> None:
+        alerts = [alert for one in self.lineages for alert in one.alerts]
+        alert = alerts[pick % len(alerts)]
         reasons = ", ".join(f"'{reason}'" for reason in RETRYABLE)
         which = f"state = 'failed' AND reason IN ({reasons}) AND alert_seq = (SELECT seq FROM alert WHERE id = ?)"
         expected = sql(self.folder, f"SELECT count(*) FROM delivery WHERE {which}", alert.id)[0][0]
@@ -209,8 +211,39 @@ class StoreMachine(RuleBasedStateMachine):
         self._run(self.stack.aclose())
         self.stack = AsyncExitStack()
         self.store = self._run(self.stack.enter_async_context(opened(self.folder)))
-        self._run(self.store.recover(self.now, everything=True))
-        assert sql(self.folder, "SELECT count(*) FROM delivery WHERE state = 'sending'") == [(0,)]
+        out = {row[0] for row in sql(self.folder, "SELECT id FROM delivery WHERE state = 'sending'")}
+        assert self._run(self.store.recover(self.now, everything=True)) == len(out)
+        again = sql(
+            self.folder, "SELECT id FROM delivery WHERE state = 'retrying' AND exposed AND reason = 'interrupted'"
+        )
+        assert out <= {row[0] for row in again}
+
+    @rule(seed=st.integers(0, 2**32))
+    def bustle(self, seed: int) -> None:
+        """A busy quarter of an hour: many small steps that depend on each other, which single rules seldom meet."""
+        chance = random.Random(seed)
+        for _ in range(20):
+            pick = chance.randrange(1_000)
+            match chance.choices(list(BUSTLE), list(BUSTLE.values()))[0]:
+                case "plan":
+                    self.plan(window=1 + pick % 5, steps=3)
+                case "claim":
+                    self.claim(chance.choice(CHANNELS), limit=1 + pick % 3)
+                case "settle" if self.claims:
+                    self.settle(pick, chance.choice(HOWS), part=pick % 2 == 0, exposed=pick % 3 == 0)
+                case "release" if self.claims:
+                    self.release(pick)
+                case "follow" if self.lineages:
+                    self.follow(pick, [PUSH, MAIL, HOOK], cancels=pick % 2 == 0)
+                case "accept":
+                    self.accept([PUSH, HOOK])
+                case "sweep":
+                    self.sweep(limit=1 + pick % 4)
+                case "wait":
+                    self.wait((1, 10, 61)[pick % 3])
+                case "crash" if pick % 3 == 0:
+                    self.crash()
+            check_whole(self.folder)
 
     @rule()
     def finish(self) -> None:
@@ -277,7 +310,31 @@ class StoreMachine(RuleBasedStateMachine):
 _QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 
 TestStore = StoreMachine.TestCase
-TestStore.settings = settings(max_examples=20, stateful_step_count=30, deadline=None, suppress_health_check=_QUIET)
+TestStore.settings = settings(max_examples=10, stateful_step_count=20, deadline=None, suppress_health_check=_QUIET)
+
+
+def _live(seed: int) -> None:
+    """Three busy quarters of an hour and then the end of everything."""
+    machine = StoreMachine()
+    try:
+        machine.begin()
+        for hour in range(3):
+            machine.bustle(seed + hour)
+            machine.the_books_balance()
+        machine.finish()
+    finally:
+        machine.teardown()
+
+
+@pytest.mark.parametrize("seed", range(0, 100, 10))
+def test_a_busy_day(seed: int) -> None:
+    _live(seed)
+
+
+@pytest.mark.campaign
+def test_a_busy_year() -> None:
+    for seed in range(1_000, 11_000, 10):
+        _live(seed)
 
 
 @pytest.mark.campaign

@@ -259,6 +259,24 @@ async def test_a_zombies_outcome_changes_nothing(tmp_path: Path) -> None:
         check_whole(tmp_path)
 
 
+async def test_an_old_claim_cannot_settle_what_it_gave_back(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await enrolled(store, 2)
+        first = new(PUSH)
+        await store.accept(first)
+        await plan_all(store)
+        old = await claimed(store)
+        given, kept = (row.delivery_id for row in old.rows)
+        await store.release(old.token, [given])
+        fresh = await claimed(store)
+        assert [row.delivery_id for row in fresh.rows] == [given]
+        assert await store.settle(outcomes(old, Event.FAIL, Reason.BUG)) == {kept}
+        await store.release(old.token, [given])
+        assert await store.settle(outcomes(fresh, Event.ACCEPT)) == {given}
+        assert await states(store, first.alert.id) == {State.FAILED: 1, State.ACCEPTED: 1}
+        check_whole(tmp_path)
+
+
 async def test_one_delivery_named_twice_is_settled_once(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         await enrolled(store, 1)

@@ -45,4 +45,8 @@ def test_each_failed_probe_doubles_the_wait_up_to_the_cap(probes: int) -> None:
 
 
 def test_a_success_forgets_everything() -> None:
-    assert broken(3).succeeded() == CLOSED
+    assert broken(3).succeeded(START + timedelta(seconds=1)) == CLOSED
+
+
+def test_a_success_already_under_way_does_not_shorten_it() -> None:
+    assert broken(3).succeeded(START) == broken(3)

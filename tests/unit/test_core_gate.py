@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from alertd.core.gate import CHANNEL, Gate
+from alertd.core.gate import Gate
 from alertd.core.page import GatedPage
 from alertd.core.revoked import Revoked
 from alertd.domain.circuit import CircuitPolicy
@@ -101,7 +101,11 @@ async def test_retry_after_of_one_origin_holds_that_origin_alone() -> None:
     it = page(clock, at, 4)
     assert [p.delivery_id for p in await it.take(4)] == [2, 4]
     assert dict(it.left) == {1: clock.now() + timedelta(seconds=30), 3: clock.now() + timedelta(seconds=30)}
+    at.succeeded("a.example")
+    assert len(await page(clock, at, 4).take(4)) == 2, "a success that was under way does not shorten the hold"
     await clock.advance(30)
+    assert [p.delivery_id for p in await page(clock, at, 4).take(4)] == [1, 2, 4], "then one probe first"
+    at.succeeded("a.example")
     assert len(await page(clock, at, 4).take(4)) == 4
 
 
@@ -113,6 +117,8 @@ async def test_retry_after_of_the_channel_holds_all() -> None:
     assert await it.take() == ()
     assert {due for _, due in it.left} == {clock.now() + timedelta(seconds=5)}
     await clock.advance(5)
+    assert len(await page(clock, at).take(3)) == 1, "one probe first"
+    at.succeeded("a.example")
     assert len(await page(clock, at).take(3)) == 3
 
 
@@ -134,16 +140,16 @@ async def test_a_failed_probe_waits_twice_as_long() -> None:
     for _ in range(POLICY.threshold):
         at.failed("a.example", Retry(Reason.CONNECT))
     await clock.advance(1)
-    assert at.closed_until("a.example") is None
+    assert at.admit("a.example") is None
     at.failed("a.example", Retry(Reason.CONNECT))
-    assert at.closed_until("a.example") == clock.now() + timedelta(seconds=2)
+    assert at.admit("a.example") == clock.now() + timedelta(seconds=2)
 
 
 async def test_one_foreign_subscription_cannot_silence_a_channel() -> None:
     clock = ManualClock()
     at = gate(clock)
     for _ in range(50):
-        assert not at.halt(Reason.CREDENTIALS)
+        assert not at.halt("b.example", Reason.CREDENTIALS)
         at.succeeded("b.example")
     assert at.channel_closed_until() is None
 
@@ -151,13 +157,14 @@ async def test_one_foreign_subscription_cannot_silence_a_channel() -> None:
 async def test_halts_in_a_row_close_the_channel_and_a_success_opens_it() -> None:
     clock = ManualClock()
     at = gate(clock)
-    assert [at.halt(Reason.CREDENTIALS) for _ in range(3)] == [False, False, True]
+    assert [at.halt("b.example", Reason.CREDENTIALS) for _ in range(3)] == [False, False, True]
     assert at.halted is Reason.CREDENTIALS
     assert await page(clock, at).take(3) == ()
     await clock.advance(5)
     probe = page(clock, at)
     assert [p.delivery_id for p in await probe.take(3)] == [1]
-    at.succeeded(CHANNEL)
+    assert at.channel_closed_until() is not None, "while one probes the others wait"
+    at.succeeded("a.example")
     assert at.halted is None
     assert len(await page(clock, at).take(3)) == 3
 
@@ -183,3 +190,25 @@ async def test_news_that_hangs_leaves_the_emergency_its_own_slots() -> None:
     at.settled(SERVICE)
     await clock.advance(0.3)
     assert len(await more) == 1
+
+
+async def test_a_channel_probe_that_meets_a_dead_origin_lets_another_probe() -> None:
+    clock = ManualClock()
+    at = gate(clock)
+    for _ in range(3):
+        at.halt("b.example", Reason.CREDENTIALS)
+    await clock.advance(5)
+    assert at.admit("a.example") is None
+    at.failed("a.example", Retry(Reason.TIMEOUT))
+    assert at.admit("b.example") is None, "not closed for ever"
+
+
+async def test_a_deferred_parcel_spends_no_probe() -> None:
+    clock = ManualClock()
+    at = gate(clock)
+    for _ in range(3):
+        at.halt("b.example", Reason.CREDENTIALS)
+    await clock.advance(5)
+    at.failed("a.example", Retry(Reason.RATE_LIMITED, after=60, hold=Hold.ORIGIN))
+    assert at.admit("a.example") is not None
+    assert at.admit("b.example") is None
