@@ -13,7 +13,10 @@ _IDLE_PAUSE = 5.0
 
 
 class Planner:
-    """Takes the most pressing job anew for every page, so that an emergency overtakes a newsletter being planned."""
+    """Takes the most pressing job anew for every page, so that an emergency overtakes a newsletter being planned.
+
+    Jobs of one priority take turns, so that an alert's first page is out on every channel before its second on any.
+    """
 
     def __init__(
         self,
@@ -23,6 +26,7 @@ class Planner:
         self._store = store
         self._fit = fittings
         self._waiting: list[PlanJob] = []
+        self._had_turn: list[PlanJob] = []
 
     async def run(self) -> None:
         """Until cancelled: a page is one transaction, so there is nothing to finish."""
@@ -41,9 +45,10 @@ class Planner:
 
     async def _step(self) -> bool:
         """Plan one page; False where every job left waits for something in flight."""
-        job = await self._store.next_plan(self._waiting)
+        job = await self._next()
         if job is None:
             return False
+        self._had_turn.append(job)
         planned = await self._store.plan_page(job, window=WINDOW, now=self._fit.clock.now())
         self._fit.failpoint("plan")
         if planned.waiting:
@@ -53,3 +58,11 @@ class Planner:
         if planned.inserted or planned.done:
             self._fit.bells.changed(job.alert_id)
         return True
+
+    async def _next(self) -> PlanJob | None:
+        """The next of the most pressing jobs that has not had its turn; when all have, they begin anew."""
+        job = await self._store.next_plan([*self._waiting, *self._had_turn])
+        if self._had_turn and (job is None or job.priority > self._had_turn[-1].priority):
+            self._had_turn.clear()
+            job = await self._store.next_plan(self._waiting)
+        return job

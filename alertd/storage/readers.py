@@ -20,6 +20,7 @@ class Readers:
 
     def __init__(self, connections: Sequence[Connection], loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._closed = False
         self._jobs: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._run, args=(one,), name=f"alertd-store-reader-{i}", daemon=True)
@@ -29,10 +30,14 @@ class Readers:
             thread.start()
 
     def submit(self, work: Callable[[Connection], Any], future: asyncio.Future[Any]) -> None:
+        """Raises RuntimeError once closed."""
+        if self._closed:
+            raise RuntimeError("the store is closed")
         self._jobs.put((work, future))
 
     def close(self) -> None:
         """Finish what is queued and end the threads (blocking)."""
+        self._closed = True
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:

@@ -153,6 +153,8 @@ async def test_closing_finishes_what_was_queued(tmp_path: Path) -> None:
     assert sql(tmp_path, "SELECT count(*) FROM alert") == [(30,)]
     with pytest.raises(RuntimeError, match="closed"):
         await store.accept(new(HOOK))
+    with pytest.raises(RuntimeError, match="closed"):
+        await store.list_alerts(limit=1)
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("alertd-store")]
     assert not (tmp_path / "alertd.db-wal").exists(), "the last one out copies the log back"
 
