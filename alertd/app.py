@@ -15,18 +15,18 @@ from alertd.clock import SystemClock
 from alertd.core.access import Access
 from alertd.core.approve import Approvals
 from alertd.core.channels import Channels, ChannelSpec
+from alertd.core.citizens.links import Links
+from alertd.core.citizens.subscribe import Subscribers
 from alertd.core.dispatch import Dispatcher
 from alertd.core.fittings import Fittings
 from alertd.core.intake import Intake, IntakeParts
 from alertd.core.lanes import Lanes
-from alertd.core.links import Links
 from alertd.core.plan import Planner
 from alertd.core.preview import Previews
-from alertd.core.render import Renderer
 from alertd.core.report import Reports
 from alertd.core.settle import Settler
-from alertd.core.subscribe import Subscribers
 from alertd.core.sweep import Sweeper
+from alertd.core.words.render import Renderer
 from alertd.domain.alert import Purpose
 from alertd.domain.retry import RetryPolicy
 from alertd.identity import kept_secret, new_id

@@ -15,9 +15,9 @@ from alertd.cli.errors import WRONG_USAGE, Failure, bullets
 from alertd.cli.options import Config
 from alertd.cli.tables import show
 from alertd.cli.tokens import actor
-from alertd.core.subscribe import Loaded, Subscribers
-from alertd.core.transfer import read_ndjson, write_ndjson
-from alertd.core.transfer_csv import read_csv, write_csv
+from alertd.core.citizens.subscribe import Loaded, Subscribers
+from alertd.core.citizens.transfer import read_ndjson, write_ndjson
+from alertd.core.citizens.transfer_csv import read_csv, write_csv
 from alertd.domain.subscriber import mask
 from alertd.settings import Channel, Settings, load
 

@@ -12,8 +12,8 @@ from alertd.core.dispatch import OpenChannel
 from alertd.core.fittings import Fittings
 from alertd.core.gate import Gate
 from alertd.core.lanes import Lanes
-from alertd.core.render import Renderer
 from alertd.core.single import SinglePage
+from alertd.core.words.render import Renderer
 from alertd.domain.alert import Alert, Purpose
 from alertd.domain.circuit import CircuitPolicy
 from alertd.domain.delivery import Reason, Retry, State, Verdict

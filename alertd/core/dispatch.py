@@ -11,8 +11,8 @@ from itertools import groupby
 from alertd.core.fittings import Fittings
 from alertd.core.gate import Gate
 from alertd.core.page import GatedPage
-from alertd.core.render import Renderer
 from alertd.core.settle import Attempt, Settler
+from alertd.core.words.render import Renderer
 from alertd.domain.delivery import Accepted, Delivered, Gone, Halt, Reason, Refused, Retry, Verdict
 from alertd.domain.problems import Unavailable
 from alertd.ports.adapter import Adapter, Message, Parcel, Traits

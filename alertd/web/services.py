@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from alertd.core.access import Access
 from alertd.core.approve import Approvals
 from alertd.core.channels import Channels
+from alertd.core.citizens.links import Links
+from alertd.core.citizens.subscribe import Subscribers
 from alertd.core.intake import Intake
-from alertd.core.links import Links
 from alertd.core.metrics import Metrics
 from alertd.core.preview import Previews
 from alertd.core.report import Reports
-from alertd.core.subscribe import Subscribers
 from alertd.ports.adapter import Service
 from alertd.ports.clock import Clock
 from alertd.ports.territory import Territory

@@ -12,10 +12,10 @@ from fastapi import FastAPI
 
 from alertd.core.access import Access
 from alertd.core.bells import Bells
-from alertd.core.links import Links
+from alertd.core.citizens.links import Links
+from alertd.core.citizens.subscribe import Subscribers
 from alertd.core.metrics import Metrics
 from alertd.core.report import Reports
-from alertd.core.subscribe import Subscribers
 from alertd.domain.alert import Alert, AlertState
 from alertd.domain.delivery import Accepted, Verdict
 from alertd.domain.problems import NotFound

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertd.core.links import CONFIRM_SECONDS, Links, Wish
+from alertd.core.citizens.links import CONFIRM_SECONDS, Links, Wish
 from tests.support.citizens import KEY
 from tests.support.clock import ManualClock
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertd.core.phrases import PHRASES
+from alertd.core.words.phrases import PHRASES
 from alertd.domain.alert import Area, Info, MsgType, Pair, Resource, Scope, Status
 from alertd.domain.geo import Circle, Point, Polygon
 from alertd.domain.lint import advise, lint, lint_texts

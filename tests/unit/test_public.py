@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from lxml import etree, html
 
-from alertd.core.links import Wish
-from alertd.core.subscriber_form import form_of
+from alertd.core.citizens.links import Wish
+from alertd.core.citizens.subscriber_form import form_of
 from alertd.domain.alert import AlertState, Area, MsgType, Pair, Purpose, Reference, Scope, Status
 from alertd.domain.problems import Unavailable
 from alertd.domain.subscriber import EndpointState

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alertd.core.compose import title_lead
-from alertd.core.facts import MAX_TEXT, MAX_TITLE, gather
-from alertd.core.fragment import fragment_text
-from alertd.core.phrases import PHRASES, phrases_for
-from alertd.core.render import Mishap, Renderer, thread_tag
-from alertd.core.samples import sample_alerts
-from alertd.core.wording import line, squash
+from alertd.core.words.compose import title_lead
+from alertd.core.words.facts import MAX_TEXT, MAX_TITLE, gather
+from alertd.core.words.fragment import fragment_text
+from alertd.core.words.phrases import PHRASES, phrases_for
+from alertd.core.words.render import Mishap, Renderer, thread_tag
+from alertd.core.words.samples import sample_alerts
+from alertd.core.words.wording import line, squash
 from alertd.domain.alert import Alert, Area, MsgType, Pair, Purpose, Reference, ResponseType, Severity, Status
 from alertd.domain.blocks import infos_for
 from alertd.ports.adapter import Notice, Service

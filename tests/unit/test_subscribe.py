@@ -6,9 +6,9 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from alertd.core.subscribe import BATCH, ERRORS_SHOWN
-from alertd.core.subscriber_form import SubscriberForm, SubscriberPatch, read
-from alertd.core.transfer import read_ndjson
+from alertd.core.citizens.subscribe import BATCH, ERRORS_SHOWN
+from alertd.core.citizens.subscriber_form import SubscriberForm, SubscriberPatch, read
+from alertd.core.citizens.transfer import read_ndjson
 from alertd.domain.alert import Purpose, Severity
 from alertd.domain.problems import Conflict, Invalid, NotFound
 from alertd.domain.subscriber import Cohort, EndpointState

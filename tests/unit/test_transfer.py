@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertd.core.subscriber_form import SubscriberRow, read
-from alertd.core.transfer import MAX_LINE, Row, fields_of, lines, read_ndjson, write_ndjson
-from alertd.core.transfer_csv import read_csv, write_csv
+from alertd.core.citizens.subscriber_form import SubscriberRow, read
+from alertd.core.citizens.transfer import MAX_LINE, Row, fields_of, lines, read_ndjson, write_ndjson
+from alertd.core.citizens.transfer_csv import read_csv, write_csv
 from alertd.domain.alert import Purpose, Severity
 from alertd.domain.subscriber import Cohort, Consent, Endpoint, EndpointState, Preference, Subscriber
 from tests.support.citizens import PUSH_TEXT, chunked

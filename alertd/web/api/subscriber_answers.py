@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from alertd.core.subscribe import Loaded
-from alertd.core.transfer import endpoint_fields
+from alertd.core.citizens.subscribe import Loaded
+from alertd.core.citizens.transfer import endpoint_fields
 from alertd.domain.alert import Purpose, Severity
 from alertd.domain.subscriber import Cohort, Endpoint, EndpointState, Subscriber, mask
 

@@ -11,9 +11,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
 from alertd.core.access import holds
-from alertd.core.subscriber_form import SubscriberForm, SubscriberPatch
-from alertd.core.transfer import read_ndjson, write_ndjson
-from alertd.core.transfer_csv import read_csv, write_csv
+from alertd.core.citizens.subscriber_form import SubscriberForm, SubscriberPatch
+from alertd.core.citizens.transfer import read_ndjson, write_ndjson
+from alertd.core.citizens.transfer_csv import read_csv, write_csv
 from alertd.domain.problems import NotFound
 from alertd.ports.stores import Token
 from alertd.web.api import body, cursor, docs

@@ -3,7 +3,7 @@
 import structlog
 from fastapi import APIRouter
 
-from alertd.core.optin import OptIn
+from alertd.core.citizens.optin import OptIn
 from alertd.web.public import acts, assets, feeds, pages, signup
 from alertd.web.public.kept import Kept
 from alertd.web.public.site import Site, environment, guarded

@@ -4,8 +4,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from alertd.core.links import Wish
-from alertd.core.subscriber_form import form_of
+from alertd.core.citizens.links import Wish
+from alertd.core.citizens.subscriber_form import form_of
 from alertd.domain.alert import WHOLE_TERRITORY
 from alertd.domain.problems import Invalid
 from alertd.domain.subscriber import mask

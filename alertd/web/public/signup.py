@@ -14,8 +14,8 @@ from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from alertd.core.links import Wish
-from alertd.core.subscriber_form import SubscriberForm, form_of, read
+from alertd.core.citizens.links import Wish
+from alertd.core.citizens.subscriber_form import SubscriberForm, form_of, read
 from alertd.domain.alert import WHOLE_TERRITORY, Purpose, Severity
 from alertd.domain.problems import Invalid, Problem
 from alertd.web.problems import problem

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import Response
 
-from alertd.core.optin import OptIn
+from alertd.core.citizens.optin import OptIn
 from alertd.domain.problems import NotFound, Unavailable
 from alertd.web.public.kept import Kept
 from alertd.web.public.language import asked, chosen

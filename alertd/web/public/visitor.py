@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from alertd.core.throttle import Throttle
+from alertd.core.citizens.throttle import Throttle
 from alertd.ports.clock import Clock
 
 _OWN: Final = frozenset({"same-origin", "none"})

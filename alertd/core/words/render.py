@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from alertd.core.compose import (
+from alertd.core.words.compose import (
     html_lead,
     own_html,
     own_text,
@@ -20,11 +20,11 @@ from alertd.core.compose import (
     whole_text,
     whole_title,
 )
-from alertd.core.facts import Facts, gather
-from alertd.core.phrases import phrases_for
-from alertd.core.samples import sample_alerts
-from alertd.core.templates import Part, Templates, Wording
-from alertd.core.wording import plain
+from alertd.core.words.facts import Facts, gather
+from alertd.core.words.phrases import phrases_for
+from alertd.core.words.samples import sample_alerts
+from alertd.core.words.templates import Part, Templates, Wording
+from alertd.core.words.wording import plain
 from alertd.domain.alert import Alert
 from alertd.domain.blocks import infos_for
 from alertd.ports.adapter import Notice, Service

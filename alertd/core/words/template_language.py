@@ -14,7 +14,7 @@ from jinja2.filters import FILTERS
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from alertd.core.facts import MAX_TEXT
+from alertd.core.words.facts import MAX_TEXT
 
 MAX_SOURCE = 16_000
 MAX_LINES = 200

@@ -12,8 +12,8 @@ from typing import Final, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
-from alertd.core.links import CONFIRM_SECONDS, Links, Wish
-from alertd.core.throttle import Throttle
+from alertd.core.citizens.links import CONFIRM_SECONDS, Links, Wish
+from alertd.core.citizens.throttle import Throttle
 from alertd.domain.alert import (
     Alert,
     Category,

@@ -6,7 +6,7 @@ A language is added by adding a row; a town words its messages differently with 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from alertd.core.phrasing import Phrases
+from alertd.core.words.phrasing import Phrases
 from alertd.domain.alert import Purpose, ResponseType, Severity, Status, Urgency
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from alertd.core.transfer import MAX_LINE, Row, lines
+from alertd.core.citizens.transfer import MAX_LINE, Row, lines
 from alertd.domain.subscriber import Subscriber
 
 COLUMNS: Final = (

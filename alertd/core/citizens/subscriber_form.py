@@ -1,7 +1,7 @@
 """A subscriber as the world writes one: the same form for the API, the import and the public page.
 
 Unknown fields are refused. What needs the house (is this zone configured, is this a good address for that
-channel) is the business of `alertd.core.subscribe`.
+channel) is the business of `alertd.core.citizens.subscribe`.
 """
 
 import re
@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from alertd.core.links import Wish
+from alertd.core.citizens.links import Wish
 from alertd.domain.alert import Purpose, Severity
 from alertd.domain.problems import Invalid, Problem
 from alertd.domain.subscriber import Cohort, Consent, EndpointState

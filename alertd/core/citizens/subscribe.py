@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from alertd.core.subscriber_form import (
+from alertd.core.citizens.subscriber_form import (
     EndpointForm,
     SubscriberForm,
     SubscriberPatch,
     SubscriberRow,
     read,
 )
-from alertd.core.transfer import Row
+from alertd.core.citizens.transfer import Row
 from alertd.domain.alert import WHOLE_TERRITORY
 from alertd.domain.problems import Conflict, Invalid, NotFound, Problem
 from alertd.domain.subscriber import Consent, Endpoint, Preference, Subscriber

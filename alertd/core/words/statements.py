@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from alertd.core.facts import BlockFacts, Facts
+from alertd.core.words.facts import BlockFacts, Facts
 
 
 @dataclass(frozen=True, slots=True)

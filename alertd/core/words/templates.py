@@ -11,7 +11,7 @@ from typing import Literal
 from jinja2 import Template
 from jinja2.exceptions import TemplateSyntaxError
 
-from alertd.core.template_language import WordsEnvironment, written
+from alertd.core.words.template_language import WordsEnvironment, written
 from alertd.domain.texts import language_fault
 
 Part = Literal["title", "text", "html"]

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from alertd.core.phrasing import Phrases
-from alertd.core.wording import clip, line, plain
+from alertd.core.words.phrasing import Phrases
+from alertd.core.words.wording import clip, line, plain
 from alertd.domain.alert import Alert, Info, MsgType, Purpose, ResponseType
 from alertd.domain.texts import url_fault
 from alertd.ports.adapter import Service

@@ -5,10 +5,10 @@ The order of a warning is the one people act on: is it real, who says so, what, 
 
 from markupsafe import Markup
 
-from alertd.core.facts import MAX_TEXT, MAX_TITLE, BlockFacts, Facts
-from alertd.core.fragment import fragment_text
-from alertd.core.statements import Statement, closing, everything, opening, required
-from alertd.core.wording import clip, line, opens_with, plain, says, squash, without_lead
+from alertd.core.words.facts import MAX_TEXT, MAX_TITLE, BlockFacts, Facts
+from alertd.core.words.fragment import fragment_text
+from alertd.core.words.statements import Statement, closing, everything, opening, required
+from alertd.core.words.wording import clip, line, opens_with, plain, says, squash, without_lead
 
 
 def title_lead(facts: Facts) -> str:
