@@ -1,5 +1,5 @@
 """The channels: one package each, found through the entry-point group `alertd.adapters`.
 
 An adapter imports only `alertd.domain` and `alertd.ports`; `guard` and `exchange` are shared by those that speak
-HTTP.
+HTTP, `untrusted` by all.
 """

@@ -9,17 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import aiohttp
 from pydantic import AfterValidator
 from yarl import URL
 
 from adapters.guard import Blocked
-from alertd.domain.delivery import Reason, Refused, Retry
+from adapters.untrusted import MAX_WAIT
+from alertd.domain.delivery import Hold, Reason, Refused, Retry
 
-MAX_RETRY_AFTER = 86_400.0
-"""Seconds. Longer than any honest provider asks, shorter than forgetting the endpoint."""
+_FROM_BETWEEN: Final = frozenset({502, 504})
+_NOT_A_DATE: Final = (ValueError, TypeError, LookupError, ArithmeticError)  # an offset of 10^20 hours overflows
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +69,32 @@ async def post(
         return Retry(Reason.BROKEN)
 
 
+def server_fault(reply: Reply, now: datetime) -> Retry:
+    """The verdict on a 5xx.
+
+    502 and 504 are a proxy's own words: what became of the message behind it is unknown.
+    """
+    after = retry_after(reply.headers, now)
+    reason = Reason.BROKEN if reply.status in _FROM_BETWEEN else Reason.UNAVAILABLE
+    return Retry(reason, after, Hold.PARCEL if after is None else Hold.ORIGIN)
+
+
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Retry-After (RFC 9110, section 10.2.3) in seconds from `now`, 0 to a day; None where unreadable."""
+    """Retry-After (RFC 9110, section 10.2.3) in seconds from `now`, 0 to a day; None where unreadable.
+
+    Never raises, whatever the header holds.
+    """
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
-        # So many digits that float() would overflow still mean "long".
-        return min(float(value[:12]), MAX_RETRY_AFTER)
+        return min(float(value), MAX_WAIT)  # of any number of digits: float() of a text gives inf, it does not raise
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        seconds = (moment - now).total_seconds()
+    except _NOT_A_DATE:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return min(max((moment - now).total_seconds(), 0.0), MAX_RETRY_AFTER)
+    return min(max(seconds, 0.0), MAX_WAIT)
 
 
 def tls_context(ca_file: str) -> ssl.SSLContext:

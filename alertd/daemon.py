@@ -21,6 +21,7 @@ from alertd.logs import configure
 from alertd.notify import Notifier, inherited_sockets, watchdog_interval
 from alertd.ports.failpoint import BOUNDARIES, Failpoint, nothing
 from alertd.settings import ConfigError, Settings, load
+from alertd.storage.store import Store
 
 DRAIN = 20.0
 """Seconds given to what is in flight when the daemon stops; then it is cut off, its outcome unknown."""
@@ -69,7 +70,7 @@ async def living(house: House, notifier: Notifier) -> AsyncIterator[list[asyncio
     await house.channels.opened(OPENING)
     await _bootstrap(house)
     serving = asyncio.create_task(server.serve(sockets=sockets), name="server")
-    beating = asyncio.create_task(_beat(notifier), name="watchdog")
+    beating = asyncio.create_task(_beat(notifier, house.store), name="watchdog")
     core = [settling, planning, sweeping, serving]
     try:
         _announce(house, sockets)
@@ -208,10 +209,12 @@ async def _bootstrap(house: House) -> None:
     sys.stdout.flush()
 
 
-async def _beat(notifier: Notifier) -> None:
+async def _beat(notifier: Notifier, store: Store) -> None:
+    """Alive is a loop that turns and a store that writes."""
     interval = watchdog_interval()
     while interval is not None:
-        notifier.watchdog()
+        if store.alive():
+            notifier.watchdog()
         await asyncio.sleep(interval)
 
 

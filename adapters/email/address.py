@@ -6,6 +6,7 @@ Messages name the fault, never the address: they may be logged.
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 import idna
@@ -37,6 +38,19 @@ def normalize(address: str) -> str:
 
 def normalize_domain(domain: str) -> str:
     """The domain in lower-case ASCII. ValueError says what is wrong."""
+    if len(domain) > MAX_DOMAIN:  # before the slow step, and before anything that long is remembered
+        raise ValueError(f"what follows the @ has at most {MAX_DOMAIN} characters")
+    return _ascii_domain(domain)
+
+
+def is_canonical(address: str) -> bool:
+    """Whether the address is as `normalize` leaves it: safe in commands and headers. About a microsecond."""
+    return len(address) <= MAX_ADDRESS and _CANONICAL.fullmatch(address) is not None
+
+
+@lru_cache(maxsize=4_096)
+def _ascii_domain(domain: str) -> str:
+    """Remembered: a list of ten thousand citizens names a hundred domains, and IDNA is most of the work."""
     try:
         ascii_domain = idna.encode(domain, uts46=True).decode("ascii").lower()
     except idna.IDNAError:
@@ -46,11 +60,6 @@ def normalize_domain(domain: str) -> str:
     if ascii_domain.rpartition(".")[2].isdigit():
         raise ValueError("what follows the @ must be a domain name, not an IP address")
     return ascii_domain
-
-
-def is_canonical(address: str) -> bool:
-    """Whether the address is as `normalize` leaves it: safe in commands and headers. About a microsecond."""
-    return len(address) <= MAX_ADDRESS and _CANONICAL.fullmatch(address) is not None
 
 
 def _local(local: str) -> str:

@@ -35,6 +35,8 @@ _BAD_SENDER: Final = frozenset({"1.7", "1.8"})
 _TOO_LARGE: Final = frozenset({"2.3", "3.4"})
 _DOMAIN_TAKES_NO_MAIL: Final = 556
 _TOO_MUCH: Final = 552
+_CLOSING: Final = 421
+"""The relay closes the connection (RFC 5321 section 3.8), whatever was asked."""
 
 
 def enhanced(text: str) -> str:
@@ -46,7 +48,7 @@ def enhanced(text: str) -> str:
 def of_reply(stage: Stage, code: int, text: str) -> Verdict:
     """The verdict on a reply that is not the one hoped for."""
     if not 500 <= code <= 599:  # noqa: PLR2004 - 4xx, and answers that make no sense here
-        return Retry(Reason.UNAVAILABLE)
+        return Retry(Reason.DEFERRED if _is_of_the_mailbox(stage, code) else Reason.UNAVAILABLE)
     status = enhanced(text)
     if stage is Stage.LOGIN or code in _LOGIN_CODES:
         return Halt(Reason.CREDENTIALS)
@@ -57,6 +59,11 @@ def of_reply(stage: Stage, code: int, text: str) -> Verdict:
     if status in _NO_SUCH_MAILBOX or code == _DOMAIN_TAKES_NO_MAIL:
         return Gone(Reason.UNSUBSCRIBED)
     return Refused(Reason.BAD_ADDRESS if status in _BAD_ADDRESS else Reason.BAD_REQUEST)
+
+
+def _is_of_the_mailbox(stage: Stage, code: int) -> bool:
+    """Greylisting, a full mailbox: what is put off is this recipient, not all mail to the relay."""
+    return stage is Stage.RCPT and 400 <= code <= 499 and code != _CLOSING  # noqa: PLR2004
 
 
 def of_fault(stage: Stage, fault: Exception) -> Verdict:

@@ -1,6 +1,7 @@
 """The Telegram channel: one post for all readers of a chat, or one message per subscriber."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,7 +23,10 @@ from alertd.ports.adapter import Health, Message, Notice, Page, Parcel, Settle, 
 
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 _PORTS = {"https": 443, "http": 80}
-_NOT_A_MESSAGE = (KeyError, TypeError, ValueError, AttributeError)  # what the library raises on an odd "result"
+_MESSAGE_ID = re.compile(r"[1-9][0-9]{0,9}")
+_LARGEST_ID = 2**31  # the Bot API: an Integer field fits into 32 bits with sign unless it says otherwise
+# What the library raises on an odd "result"; the last two on an odd date.
+_NOT_A_MESSAGE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, OSError)
 
 
 class TelegramAdapter:
@@ -146,8 +150,18 @@ class TelegramAdapter:
         return await self._post(post, moved_to, None)
 
     def _chat(self, parcel: Parcel) -> int | str:
+        """ValueError where the parcel was made for the other kind of channel, as when chat_id came or went while it
+        was queued: one citizen's message must never be posted to all.
+
+        What tells a broadcast parcel is that it has neither endpoint nor address; a confirmation has an address, but
+        its endpoint does not exist yet.
+        """
         configured = self._config.chat_id
-        return chat_number(parcel.address) if configured is None else configured
+        if configured is None:
+            return chat_number(parcel.address)
+        if parcel.endpoint_id != 0 or parcel.address:
+            raise ValueError("an addressed parcel on a broadcast channel")
+        return configured
 
     async def _post(self, post: Post, chat: int | str, thread: str | None) -> Verdict:
         try:
@@ -159,13 +173,19 @@ class TelegramAdapter:
                 disable_notification=post.silent,
                 reply_parameters=_reply_to(thread),
             )
-            return Accepted(str(message.message_id))
+            return Accepted(_ref(message.message_id))
         except _NOT_A_MESSAGE:
             return Retry(Reason.BROKEN)  # "ok", but what it calls the message cannot be read
 
 
 def _reply_to(thread: str | None) -> ReplyParameters | None:
     """An Update or a Cancel answers the earlier message; where that was deleted it stands alone."""
-    if thread is None or not thread.isdecimal():
+    if thread is None or _MESSAGE_ID.fullmatch(thread) is None or int(thread) >= _LARGEST_ID:
         return None
     return ReplyParameters(int(thread), allow_sending_without_reply=True)
+
+
+def _ref(message_id: object) -> str | None:
+    """None where it is no number that could be answered to: the message was taken all the same."""
+    fits = isinstance(message_id, int) and not isinstance(message_id, bool) and 0 < message_id < _LARGEST_ID
+    return str(message_id) if fits else None

@@ -13,7 +13,8 @@ from typing import Any, Final
 from telegram.error import TelegramError, TimedOut
 from telegram.request import HTTPXRequest
 
-from adapters.telegram.config import TelegramConfig
+from adapters.telegram.config import TelegramConfig, chat_number
+from adapters.untrusted import wait_of
 
 _OK: Final = range(200, 300)
 
@@ -25,8 +26,8 @@ class Refusal(TelegramError):
         super().__init__(description)
         self.status = status
         self.description = description
-        self.retry_after = _number(parameters.get("retry_after"))
-        self.migrate_to = _integer(parameters.get("migrate_to_chat_id"))
+        self.retry_after = wait_of(parameters.get("retry_after"))
+        self.migrate_to = _chat(parameters.get("migrate_to_chat_id"))
 
 
 class Unreadable(TelegramError):
@@ -79,14 +80,15 @@ def _tls_context(config: TelegramConfig) -> ssl.SSLContext:
 def _object(payload: bytes) -> dict[str, Any]:
     try:
         body = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):  # not JSON, a number of 5000 digits, brackets without end
         return {}
     return body if isinstance(body, dict) else {}
 
 
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else None
-
-
-def _integer(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value else None
+def _chat(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    try:
+        return chat_number(str(value))
+    except ValueError:
+        return None

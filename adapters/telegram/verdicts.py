@@ -31,6 +31,7 @@ _NO_RIGHTS: Final = (
     "chat_send_plain_forbidden",
 )
 _TOO_LONG: Final = ("too long", "too_long")
+_FROM_BETWEEN: Final = frozenset({httpx.codes.BAD_GATEWAY, httpx.codes.GATEWAY_TIMEOUT})
 _NEVER_LEFT: Final = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -48,8 +49,10 @@ def of_error(error: TelegramError, *, broadcast: bool) -> Verdict:
             return of_refusal(error, broadcast=broadcast)
         case Unreadable(status=status) if 200 <= status <= 299:  # noqa: PLR2004
             return Retry(Reason.BROKEN)  # taken, most likely, but the receipt is lost
+        case Unreadable(status=status) if status >= httpx.codes.INTERNAL_SERVER_ERROR:
+            return Retry(Reason.BROKEN)  # a proxy's word: it may have handed the message on before
         case Unreadable():
-            return Retry(Reason.UNAVAILABLE)  # a proxy or a portal in between, not Telegram
+            return Retry(Reason.UNAVAILABLE)  # a proxy or a portal that let nothing through
         case NetworkError():
             return _of_network(error)
         case _:
@@ -65,7 +68,7 @@ def of_refusal(refusal: Refusal, *, broadcast: bool) -> Verdict:
     if status == httpx.codes.TOO_MANY_REQUESTS:
         return Retry(Reason.RATE_LIMITED, after=refusal.retry_after, hold=Hold.CHANNEL)
     if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT:
-        return Retry(Reason.UNAVAILABLE)
+        return Retry(Reason.BROKEN if status in _FROM_BETWEEN else Reason.UNAVAILABLE)
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.NOT_FOUND):  # the token: wrong, or not one at all
         return Halt(Reason.CREDENTIALS)
     if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:

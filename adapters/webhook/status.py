@@ -8,7 +8,7 @@ alert queued and tells the operators, who alone can name another address.
 from datetime import datetime
 from typing import Final
 
-from adapters.exchange import Reply, retry_after
+from adapters.exchange import Reply, retry_after, server_fault
 from alertd.domain.delivery import Accepted, Halt, Hold, Reason, Refused, Retry, Verdict
 
 _FIXED: Final[dict[int, Verdict]] = {
@@ -33,7 +33,6 @@ def verdict_of(reply: Reply, now: datetime) -> Verdict:
         case 3:
             return Refused(Reason.BLOCKED)
         case 5:
-            after = retry_after(reply.headers, now)
-            return Retry(Reason.UNAVAILABLE, after, Hold.PARCEL if after is None else Hold.ORIGIN)
+            return server_fault(reply, now)
         case _:
             return Refused(Reason.BAD_REQUEST)

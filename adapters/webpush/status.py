@@ -3,10 +3,9 @@
 from datetime import datetime
 from typing import Final
 
-from adapters.exchange import Reply, retry_after
+from adapters.exchange import Reply, retry_after, server_fault
+from adapters.untrusted import clean_ref
 from alertd.domain.delivery import Accepted, Gone, Halt, Hold, Reason, Refused, Retry, Verdict
-
-MAX_REF = 1_024
 
 _ACCEPTED: Final = frozenset({200, 201, 202, 204})
 _FIXED: Final[dict[int, Verdict]] = {
@@ -23,13 +22,11 @@ def verdict_of(reply: Reply, now: datetime) -> Verdict:
     """The verdict a single answer suggests; `Standing` has the last word on a Halt."""
     status = reply.status
     if status in _ACCEPTED:
-        location = reply.headers.get("Location")
-        return Accepted(location[:MAX_REF] if location else None)
+        return Accepted(clean_ref(reply.headers.get("Location")))
     if status in _FIXED:
         return _FIXED[status]
     if status == 429:  # noqa: PLR2004
         return Retry(Reason.RATE_LIMITED, retry_after(reply.headers, now), Hold.ORIGIN)
     if status >= 500:  # noqa: PLR2004
-        after = retry_after(reply.headers, now)
-        return Retry(Reason.UNAVAILABLE, after, Hold.PARCEL if after is None else Hold.ORIGIN)
+        return server_fault(reply, now)
     return Refused(Reason.BLOCKED if 300 <= status < 400 else Reason.BAD_REQUEST)  # noqa: PLR2004

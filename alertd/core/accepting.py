@@ -1,5 +1,6 @@
 """What every acceptance has in common: identity, channels, the one transaction, and the answer told again."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from alertd.domain.priority import priority_of
 from alertd.domain.problems import Conflict, Invalid, Problem, Unavailable
 from alertd.domain.times import cap_time
 from alertd.ports.adapter import Service
-from alertd.ports.stores import ChannelPlan, IdempotencyKey, IntakeStore, NewAlert, Token
+from alertd.ports.stores import Answer, ChannelPlan, IdempotencyKey, IntakeStore, NewAlert, Token
 from alertd.ports.territory import Territory
 
 
@@ -134,13 +135,8 @@ class Acceptance:
             new = replace(new, idempotency=replace(new.idempotency, body=answer))
         began = self._.fittings.clock.monotonic()
         self._.fittings.failpoint("accept")
-        try:
-            with self._revoking(new.ancestors):
-                stored = await self._.store.accept(new)
-            self._.fittings.failpoint("commit")
-        finally:  # even where the caller was cancelled while the commit went through
-            self._.fittings.bells.plan.ring()
-            self._.fittings.bells.sweep.ring()
+        stored = await self._write(new)
+        self._.fittings.failpoint("commit")
         if stored is not None and new.idempotency is not None:
             return _same(stored.fingerprint, new.idempotency.fingerprint, stored.body)
         self._.fittings.metrics.accept.observe(self._.fittings.clock.monotonic() - began)
@@ -148,17 +144,25 @@ class Acceptance:
         self._.fittings.failpoint("wake")
         return answer
 
-    @contextmanager
-    def _revoking(self, ancestors: tuple[str, ...]) -> Iterator[None]:
-        """Nothing of the ancestors starts from here on. If the store cannot commit they live on; after a Conflict
-        they do not, since somebody else has already ended them."""
-        fresh = self._.fittings.revoked.add(ancestors)
-        try:
-            yield
-        except Unavailable as error:
-            self._.fittings.revoked.restore(fresh)
+    async def _write(self, new: NewAlert) -> Answer | None:
+        """Nothing of the ancestors starts from here on; if the commit fails they live on.
+
+        The store commits even where our caller is cancelled meanwhile, so what follows a commit is done by the
+        commit itself, not by whoever waited for it.
+        """
+        self._.fittings.revoked.add(new.ancestors)
+        writing = asyncio.ensure_future(self._.store.accept(new))
+        writing.add_done_callback(lambda done: self._written(done, new))
+        return await asyncio.shield(writing)
+
+    def _written(self, done: "asyncio.Future[Answer | None]", new: NewAlert) -> None:
+        error = asyncio.CancelledError() if done.cancelled() else done.exception()
+        if error is not None:
+            self._.fittings.revoked.restore(new.ancestors)
+        if isinstance(error, Unavailable):
             self._.fittings.readiness.refused(error)
-            raise
+        self._.fittings.bells.plan.ring()
+        self._.fittings.bells.sweep.ring()
 
     def _refuse_unknown_channels(self, submission: Submission) -> None:
         carriers = {c.name: c for c in self._.carriers()}

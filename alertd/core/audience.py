@@ -20,6 +20,11 @@ class Carrier:
     exercise: bool
     purposes: frozenset[Purpose]
     provable: State
+    idempotent: bool = True
+
+    @property
+    def plan(self) -> ChannelPlan:
+        return ChannelPlan(self.name, self.adapter, self.broadcast, self.provable, self.idempotent)
 
 
 def cohort_of(status: Status) -> Cohort:
@@ -40,7 +45,7 @@ def choose(
         c for c in carriers if may_carry(c, status) and (purpose in c.purposes if wanted is None else c.name in wanted)
     ]
     chosen.sort(key=lambda c: (not c.broadcast, c.name))
-    return tuple(ChannelPlan(c.name, c.adapter, c.broadcast, c.provable) for c in chosen)
+    return tuple(c.plan for c in chosen)
 
 
 def targets_of(alert: Alert) -> tuple[Target, ...]:

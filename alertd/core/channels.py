@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from alertd.core.audience import Carrier
-from alertd.core.dispatch import OpenChannel
+from alertd.core.circuits import Circuits
 from alertd.core.fittings import Fittings
 from alertd.core.gate import Gate
 from alertd.core.lanes import Lanes
+from alertd.core.open_channel import OpenChannel
 from alertd.core.single import SinglePage
 from alertd.core.words.render import Renderer
 from alertd.domain.alert import Alert, Purpose
@@ -21,6 +22,8 @@ from alertd.ports.adapter import Adapter, AdapterType, Health, Message, Notice, 
 
 REOPEN = 30.0
 CHECK_EVERY = 300.0
+_CLOSING = 10.0
+_BELIEVED = 3  # endpoints that must say in a row that an addressed channel is broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class ChannelStatus:
 _OPENING = Health(ready=False, detail="opening")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Kept:
     """A channel with the task that keeps it."""
 
@@ -90,6 +93,7 @@ class Channels:
         self._renderer = renderer
         self._state = state
         self._kept: dict[str, _Kept] = {}
+        self._leaving: list[_Kept] = []
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -103,13 +107,13 @@ class Channels:
             if old is not None and old.spec == spec and not restart:
                 self._kept[name] = old
                 continue
-            self._kept[name] = fresh = _Kept(spec, self._gate(spec))
+            self._kept[name] = fresh = _Kept(spec, self._gate(spec, old))
             fresh.task = asyncio.create_task(self._succeed(old, fresh, drain), name=f"channel {name}")
         await self._close(list(kept.values()), drain)
 
     async def close(self, drain: float) -> None:
         """Refuse new work everywhere at once, give what is in flight `drain` seconds, then end it."""
-        await self._close(list(self._kept.values()), drain)
+        await self._close([*self._kept.values(), *self._leaving], drain)
 
     async def opened(self, seconds: float) -> None:
         """Return when every channel was tried once, or after that many seconds."""
@@ -127,20 +131,24 @@ class Channels:
         await self._keep(fresh)
 
     async def _close(self, leaving: Sequence[_Kept], drain: float) -> None:
-        tasks = []
+        """They are remembered until they have ended, so that a stop in the middle of a reload drains them too."""
+        self._leaving.extend(kept for kept in leaving if kept not in self._leaving)
         for kept in leaving:
             kept.gate.stop()
-            if kept.task is not None:
-                if kept.adapter is None:
-                    kept.task.cancel()
-                tasks.append(kept.task)
+            if kept.task is not None and kept.adapter is None:
+                kept.task.cancel()
         self._lanes.ring([kept.spec.name for kept in leaving])
-        if not tasks:
-            return
-        _, late = await asyncio.wait(tasks, timeout=drain)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        tasks = [kept.task for kept in leaving if kept.task is not None]
+        for seconds in (drain, _CLOSING):
+            if tasks:
+                _, late = await asyncio.wait(tasks, timeout=seconds)
+                for task in late:
+                    task.cancel()
+        for kept in leaving:
+            if kept.task is None or kept.task.done():
+                self._leaving.remove(kept)
+            else:
+                self._fit.log.error("a channel would not close and is abandoned", channel=kept.spec.name)
 
     async def _keep(self, kept: _Kept) -> None:
         """Open the channel and run its lanes; a channel that cannot open is tried again and harms no other."""
@@ -173,19 +181,20 @@ class Channels:
         kept.health = health
         self._fit.metrics.channel_ready.labels(kept.spec.name).set(health.ready)
 
-    def _gate(self, spec: ChannelSpec) -> Gate:
+    def _gate(self, spec: ChannelSpec, old: _Kept | None) -> Gate:
+        """What the channel knew of its servers before a reload it still knows after."""
         traits = spec.traits
-        return Gate(
-            self._fit.clock,
-            rate=traits.rate,
-            concurrency=traits.concurrency,
-            halts=3 if traits.addressed else 1,
-            policy=CircuitPolicy(),
-        )
+        halts = _BELIEVED if traits.addressed else 1
+        circuits = Circuits(self._fit.clock, halts=halts, policy=CircuitPolicy())
+        if old is not None and old.spec.adapter == spec.adapter:
+            circuits = old.gate.circuits
+        return Gate(self._fit.clock, rate=traits.rate, concurrency=traits.concurrency, circuits=circuits)
 
     def _open_channel(self, kept: _Kept, adapter: Adapter) -> OpenChannel:
         spec = kept.spec
-        return OpenChannel(spec.name, spec.adapter, adapter, adapter.traits, kept.gate, self._renderer, spec.language)
+        return OpenChannel(
+            spec.name, spec.adapter, adapter, adapter.traits, kept.gate, self._renderer, spec.language, spec.exercise
+        )
 
     # --- what others ask --------------------------------------------------------------------------------------------
 
@@ -205,8 +214,16 @@ class Channels:
 
     def carriers(self) -> list[Carrier]:
         return [
-            Carrier(s.name, s.adapter, not s.traits.addressed, s.exercise, s.purposes, s.traits.provable)
-            for s in (kept.spec for kept in self._kept.values())
+            Carrier(
+                name=s.name,
+                adapter=s.adapter,
+                broadcast=not t.addressed,
+                exercise=s.exercise,
+                purposes=s.purposes,
+                provable=t.provable,
+                idempotent=t.idempotent,
+            )
+            for s, t in ((kept.spec, kept.spec.traits) for kept in self._kept.values())
         ]
 
     def status(self) -> Sequence[ChannelStatus]:
@@ -214,13 +231,13 @@ class Channels:
 
     def _status(self, kept: _Kept) -> ChannelStatus:
         spec, traits = kept.spec, kept.spec.traits
-        closed = kept.gate.channel_closed_until()
+        closed = kept.gate.circuits.channel_closed_until()
         detail = kept.health.detail
-        if kept.gate.halted is not None:
-            detail = f"halted: {kept.gate.halted}"
+        if kept.gate.circuits.halted is not None:
+            detail = f"halted: {kept.gate.circuits.halted}"
         elif closed is not None:
             detail = f"held until {closed.isoformat(timespec='seconds')}"
-        ready = kept.health.ready and closed is None and kept.gate.halted is None
+        ready = kept.health.ready and closed is None and kept.gate.circuits.halted is None
         return ChannelStatus(
             spec.name,
             spec.adapter,

@@ -1,49 +1,39 @@
-"""What stands between a page and its channel: pace, precedence of the emergency, holds and circuits.
+"""What stands between a page and its channel: pace, slots, and the precedence of the emergency.
 
 One gate per open channel, shared by its lanes.
 """
 
 import asyncio
-from datetime import datetime, timedelta
+from collections import deque
 
-from alertd.domain.circuit import CLOSED, Circuit, CircuitPolicy
-from alertd.domain.delivery import Hold, Reason, Retry
+from alertd.core.circuits import Circuits
 from alertd.domain.priority import PRIORITIES, RESERVED
 from alertd.ports.clock import Clock
-
-CHANNEL = ""
-"""The origin that stands for the whole channel."""
 
 _BURST_SECONDS = 0.02
 _GLANCE = 0.2  # a waiting page looks up this often whether its alert was revoked meanwhile
 _ENOUGH = 50
 _TICK = 0.001  # no clock is finer than this, and a shorter wait might not move it at all
-_TRANSPORT = frozenset({Reason.CONNECT, Reason.TIMEOUT, Reason.BROKEN, Reason.UNAVAILABLE})
 
 
 class Gate:
-    """`rate` in parcels a second, None for any; `halts`: how many Halts in a row open the channel's circuit.
+    """`rate` in parcels a second, None for any.
 
     `concurrency` parcels may be out at once for the emergency, and as many for everything else.
     """
 
-    def __init__(
-        self, clock: Clock, *, rate: float | None, concurrency: int, halts: int, policy: CircuitPolicy
-    ) -> None:
+    def __init__(self, clock: Clock, *, rate: float | None, concurrency: int, circuits: Circuits) -> None:
         self._clock = clock
+        self.circuits = circuits
         self._rate = rate
         self._bucket = _Bucket(clock, rate) if rate else None
-        self._origins = policy
-        self._channel = CircuitPolicy(threshold=halts, base=policy.base * 5, cap=policy.cap)
-        self._circuits: dict[str, Circuit] = {}
         self._in_flight = dict.fromkeys(PRIORITIES, 0)
         self._moved = asyncio.Event()
-        self._waiting = 0
         self._free = {True: concurrency, False: concurrency}
+        self._queues: dict[bool, deque[asyncio.Future[None]]] = {True: deque(), False: deque()}
         self._granted = 0
         self._busy = 0.0
         self._busy_since: float | None = None
-        self.halted: Reason | None = None
         self.stopping = False
 
     # --- precedence and pace ---------------------------------------------------
@@ -75,25 +65,30 @@ class Gate:
         if self._overtaken(priority):
             await self._pause(_GLANCE)
             return 0
-        granted, wait = min(up_to, self._free[priority in RESERVED]), _GLANCE
-        if granted and self._bucket is not None:
+        reserved = priority in RESERVED
+        if not self._free[reserved]:
+            await self._slot(reserved)
+            return 0
+        granted = min(up_to, self._free[reserved])
+        if self._bucket is not None:
             granted, wait = self._bucket.take(granted)
-        if not granted:
-            await self._pause(min(wait, _GLANCE))
+            if not granted:
+                await self._pause(min(wait, _GLANCE))
         self._granted += granted
-        self._free[priority in RESERVED] -= granted
+        self._free[reserved] -= granted
         return granted
 
     def settled(self, priority: int) -> None:
         """One that was out has its verdict: another may start."""
         self._free[priority in RESERVED] += 1
-        if self._waiting:
-            self._move()
+        self._wake(priority in RESERVED)
 
     def give_back(self, priority: int, count: int) -> None:
         """Granted, but not used."""
         self._granted -= count
         self._free[priority in RESERVED] += count
+        for _ in range(count):
+            self._wake(priority in RESERVED)
         if self._bucket is not None:
             self._bucket.give_back(count)
 
@@ -101,95 +96,44 @@ class Gate:
         """Nothing starts any more."""
         self.stopping = True
         self._move()
-
-    # --- holds and circuits ----------------------------------------------------
-
-    @property
-    def watching(self) -> bool:
-        """False while no circuit has failures: then nobody need ask for origins."""
-        return bool(self._circuits)
-
-    def admit(self, origin: str) -> datetime | None:
-        """None where a parcel to this origin may start now (and must), else when to ask again.
-
-        Of a half-open circuit it is the one probe: its verdict must be told.
-        """
-        now = self._clock.now()
-        keys = {CHANNEL, origin}
-        waits = [until for key in keys if (until := self._closed_until(key, now)) is not None]
-        if waits:
-            return max(waits)
-        for key in keys & self._circuits.keys():
-            if self._circuits[key].until is not None:
-                self._circuits[key] = self._circuits[key].probe()
-        return None
-
-    def channel_closed_until(self) -> datetime | None:
-        """When the whole channel may be tried again, None for now."""
-        return self._closed_until(CHANNEL, self._clock.now())
-
-    def succeeded(self, origin: str) -> None:
-        now = self._clock.now()
-        for key in {CHANNEL, origin} & self._circuits.keys():
-            after = self._circuits[key].succeeded(now)
-            if after is CLOSED:
-                del self._circuits[key]
-        if CHANNEL not in self._circuits:
-            self.halted = None
-
-    def failed(self, origin: str, verdict: Retry) -> None:
-        """Count it, and obey the provider's word."""
-        now = self._clock.now()
-        before = self._circuits.get(origin, CLOSED)
-        self.told_nothing(origin)
-        if verdict.after is not None and verdict.hold is not Hold.PARCEL:
-            held = CHANNEL if verdict.hold is Hold.CHANNEL else origin
-            until = now + timedelta(seconds=verdict.after)
-            self._circuits[held] = self._circuits.get(held, CLOSED).held(until)
-        elif verdict.reason in _TRANSPORT:
-            self._circuits[origin] = before.failed(now, self._origins)
-
-    def halt(self, origin: str, reason: Reason) -> bool:
-        """The provider says the channel is broken; True where that opened its circuit (tell the operators)."""
-        before = self._circuits.get(CHANNEL, CLOSED)
-        self.told_nothing(origin)
-        after = before.failed(self._clock.now(), self._channel)
-        self._circuits[CHANNEL] = after
-        opened = after.openings > before.openings
-        if opened:
-            self.halted = reason
-        return opened
-
-    def told_nothing(self, origin: str) -> None:
-        """A verdict that says nothing of the origin or the channel (refused, gone): if it was their probe, another
-        one may probe."""
-        for key in {CHANNEL, origin} & self._circuits.keys():
-            self._circuits[key] = self._circuits[key].unprobed()
-
-    def _closed_until(self, key: str, now: datetime) -> datetime | None:
-        circuit = self._circuits.get(key, CLOSED)
-        if circuit.permits(now) != 0:
-            return None
-        glance = now + timedelta(seconds=_GLANCE)
-        return circuit.until if circuit.until is not None and circuit.until > now else glance
+        for reserved, queue in self._queues.items():
+            for _ in range(len(queue)):
+                self._wake(reserved)
 
     # ---------------------------------------------------------------------------------------------------------------
 
     def _overtaken(self, priority: int) -> bool:
         return any(self._in_flight[sooner] for sooner in RESERVED if sooner < priority)
 
+    async def _slot(self, reserved: bool) -> None:  # noqa: FBT001  which of the two queues, not a switch
+        """Wait in line until one that is out has settled; one verdict wakes one waiter, never the whole crowd."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queues[reserved].append(waiter)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self._wake(reserved)  # woken and cancelled at once: the next in line must not miss it
+            raise
+
+    def _wake(self, reserved: bool) -> None:  # noqa: FBT001
+        queue = self._queues[reserved]
+        while queue:
+            waiter = queue.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
     def _move(self) -> None:
         self._moved.set()
         self._moved = asyncio.Event()
 
     async def _pause(self, seconds: float) -> None:
-        self._waiting += 1
         moved = asyncio.ensure_future(self._moved.wait())
         timer = asyncio.ensure_future(self._clock.sleep(seconds))
         try:
             await asyncio.wait((moved, timer), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._waiting -= 1
             moved.cancel()
             timer.cancel()
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from alertd.core.accepting import Acceptance, Encode, Idempotency, IntakeParts
 from alertd.core.access import allow, allow_mode, holds
+from alertd.core.audience import may_carry
 from alertd.core.submission import Submission, checked, identified
 from alertd.domain.alert import Alert, AlertState, Info, MsgType, Reference, Status
-from alertd.domain.delivery import State
 from alertd.domain.problems import Conflict, Invalid, Problem
 from alertd.ports.stores import ChannelPlan, NewAlert, StoredAlert, Token
 
@@ -132,19 +132,16 @@ class Intake:
         return identified(spoken, self._acceptance.identity(), (_reference(original),))
 
     def _with_original(self, plans: tuple[ChannelPlan, ...], original: StoredAlert) -> tuple[ChannelPlan, ...]:
-        """Whoever got the original on a channel hears of what follows on the same one, even if it is gone now:
-        then its deliveries wait for it to come back."""
+        """Whoever got the original on a channel hears of what follows on the same one, even if it is gone now: then
+        its deliveries wait for it to come back. Unless it is one that drills may no longer use."""
         named = {plan.channel for plan in plans}
         carriers = {c.name: c for c in self._.carriers()}
-        inherited = []
-        for name in original.planned_channels:
-            carrier = carriers.get(name)
-            if name in named:
-                continue
-            if carrier is not None:
-                inherited.append(ChannelPlan(name, carrier.adapter, carrier.broadcast, carrier.provable))
-            else:
-                inherited.append(ChannelPlan(name, "", broadcast=False, provable=State.ACCEPTED))
+        status = original.alert.status
+        inherited = (
+            plan
+            for plan in original.plans
+            if plan.channel not in named and (plan.channel not in carriers or may_carry(carriers[plan.channel], status))
+        )
         return (*plans, *inherited)
 
 

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Iterable
 
-from alertd.core.dispatch import LEASE, Dispatcher, OpenChannel
+from alertd.core.dispatch import LEASE, Dispatcher
 from alertd.core.fittings import Fittings
+from alertd.core.open_channel import OpenChannel
 from alertd.domain.priority import PRIORITIES
 from alertd.domain.problems import Unavailable
 from alertd.ports.stores import Claim, WorkStore
@@ -65,12 +66,20 @@ class Lanes:
                 await asyncio.wait(pages)
 
     async def _claim(self, channel: OpenChannel, priority: int) -> Claim | None:
-        if channel.gate.channel_closed_until() is not None:
+        if channel.gate.circuits.channel_closed_until() is not None:
             return None
-        try:
-            return await self._store.claim(
+        claiming = asyncio.ensure_future(
+            self._store.claim(
                 channel.name, priority, limit=channel.traits.page_size, now=self._fit.clock.now(), lease=LEASE
             )
+        )
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:  # the store claims all the same: put it back, or nobody would ever send it
+            claim = await claiming
+            if claim is not None:
+                await self._store.release(claim.token, [row.delivery_id for row in claim.rows])
+            raise
         except Unavailable as error:
             self._fit.readiness.refused(error)
             self._fit.log.error("a lane waits for the store", channel=channel.name, error=str(error))
@@ -80,8 +89,12 @@ class Lanes:
     async def _pause(self, channel: OpenChannel, priority: int) -> float:
         """Seconds until there may be something to claim, if nobody rings before."""
         now = self._fit.clock.now()
-        due = await self._store.next_due(channel.name, priority)
-        closed = channel.gate.channel_closed_until()
+        try:
+            due = await self._store.next_due(channel.name, priority)
+        except Unavailable as error:
+            self._fit.readiness.refused(error)
+            return _STORE_PAUSE
+        closed = channel.gate.circuits.channel_closed_until()
         moments = [m for m in (due, closed) if m is not None]
         if due is None or not moments:
             return _IDLE_PAUSE

@@ -2,10 +2,13 @@
 
 from alertd.core.fittings import Fittings
 from alertd.domain.problems import Unavailable
-from alertd.ports.stores import PlanJob, PlanStore
+from alertd.ports.stores import PlanJob, Planned, PlanStore
 
 WINDOW = 5_000
 """Endpoints looked at per transaction: bounds how long an accept can wait behind a page of planning."""
+
+WIDEST = 80_000
+"""Looking costs a fraction of inserting, so where nobody is found this bounds the transaction as well."""
 
 _IN_FLIGHT_PAUSE = 0.05
 _STORE_PAUSE = 1.0
@@ -27,6 +30,7 @@ class Planner:
         self._fit = fittings
         self._waiting: list[PlanJob] = []
         self._had_turn: list[PlanJob] = []
+        self._windows: dict[str, int] = {}
 
     async def run(self) -> None:
         """Until cancelled: a page is one transaction, so there is nothing to finish."""
@@ -49,7 +53,9 @@ class Planner:
         if job is None:
             return False
         self._had_turn.append(job)
-        planned = await self._store.plan_page(job, window=WINDOW, now=self._fit.clock.now())
+        window = self._windows.get(job.alert_id, WINDOW)
+        planned = await self._store.plan_page(job, window=window, now=self._fit.clock.now())
+        self._look_further(job, window, planned)
         self._fit.failpoint("plan")
         if planned.waiting:
             self._waiting.append(job)
@@ -58,6 +64,15 @@ class Planner:
         if planned.inserted or planned.done:
             self._fit.bells.changed(job.alert_id)
         return True
+
+    def _look_further(self, job: PlanJob, window: int, planned: Planned) -> None:
+        """Where few are found the next look goes further: a small zone must not wait for many small pages."""
+        if planned.done:
+            self._windows.pop(job.alert_id, None)
+        elif planned.inserted < window // 10:
+            self._windows[job.alert_id] = min(4 * window, WIDEST)
+        else:
+            self._windows[job.alert_id] = WINDOW
 
     async def _next(self) -> PlanJob | None:
         """The next of the most pressing jobs that has not had its turn; when all have, they begin anew."""

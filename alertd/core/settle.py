@@ -28,6 +28,7 @@ from alertd.ports.stores import Outcome, WorkStore
 FLUSH_SECONDS = 0.02
 FLUSH_SIZE = 1_000
 _STORE_PAUSE = 1.0
+_LONGEST_REF = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,9 @@ def outcome(attempt: Attempt, verdict: Verdict, *, policy: RetryPolicy, now: dat
         due: datetime | None = None,
         exposed: bool = False,
     ) -> Outcome:
-        return Outcome(attempt.delivery_id, attempt.token, event, reason, ref, due, exposed, attempt.started_at, now)
+        return Outcome(
+            attempt.delivery_id, attempt.token, event, reason, _clean(ref), due, exposed, attempt.started_at, now
+        )
 
     match verdict:
         case Accepted(ref) | Delivered(ref):
@@ -153,14 +156,20 @@ class Settler:
             full.cancel()
 
     async def _flush(self, batch: list[tuple[Attempt, Outcome]]) -> None:
-        while True:
-            try:
-                ours = await self._store.settle([made for _, made in batch])
-                break
-            except Unavailable as error:
-                self._fit.readiness.refused(error)
-                self._fit.log.error("receipts wait for the store", waiting=len(batch), error=str(error))
-                await self._fit.clock.sleep(_STORE_PAUSE)
+        """Commit a batch. One that the store cannot even read is halved until the poison stands alone."""
+        try:
+            ours = await self._commit([made for _, made in batch])
+        except Exception as error:  # noqa: BLE001  whatever it is, the other receipts must not be lost with it
+            self._fit.log.error("receipts could not be written", count=len(batch), error=repr(error))
+            if len(batch) > 1:
+                half = len(batch) // 2
+                await self._flush(batch[:half])
+                await self._flush(batch[half:])
+            elif batch[0][1].ref is not None or batch[0][1].event is not Event.FAIL:
+                attempt, made = batch[0]
+                bare = made._replace(event=Event.FAIL, reason=Reason.BUG, ref=None, due_at=None, exposed=True)
+                await self._flush([(attempt, bare)])
+            return
         self._fit.failpoint("settle")
         self._fit.metrics.settle_batch.observe(len(batch))
         if len(ours) < len(batch):
@@ -169,3 +178,17 @@ class Settler:
             self._fit.bells.ring_lane(channel, priority)
         for alert_id in {attempt.alert_id for attempt, _ in batch}:
             self._fit.bells.changed(alert_id)
+
+    async def _commit(self, outcomes: list[Outcome]) -> set[int]:
+        while True:
+            try:
+                return await self._store.settle(outcomes)
+            except Unavailable as error:
+                self._fit.readiness.refused(error)
+                self._fit.log.error("receipts wait for the store", waiting=len(outcomes), error=str(error))
+                await self._fit.clock.sleep(_STORE_PAUSE)
+
+
+def _clean(ref: str | None) -> str | None:
+    """A provider's reference comes from the network: only what can be printed is kept, and not much of it."""
+    return "".join(c for c in ref[:_LONGEST_REF] if c.isprintable()) or None if ref else None

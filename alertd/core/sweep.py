@@ -1,6 +1,6 @@
 """Sweep: end what has expired or was superseded, take back what a dead lease held, forget what the law says to."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alertd.core.fittings import Fittings
 from alertd.domain.problems import Unavailable
@@ -10,6 +10,8 @@ BATCH = 2_000
 _PURGE_EVERY = 3_600.0
 _DEPTH_EVERY = 5.0
 _STORE_PAUSE = 1.0
+_STEP = timedelta(seconds=2)
+_LATEST = timedelta(minutes=5)
 
 
 class Sweeper:
@@ -25,10 +27,11 @@ class Sweeper:
         self._reports = reports
         self._retention = retention
         self._due: dict[str, float] = {}
+        self._wall: datetime | None = None
 
     async def start(self) -> int:
         """Before the lanes open: whatever was in flight when the last daemon died is queued again."""
-        return await self._store.recover(self._fit.clock.now(), everything=True)
+        return await self._store.recover(self._fit.clock.now())
 
     async def run(self) -> None:
         while True:
@@ -43,6 +46,12 @@ class Sweeper:
             await self._fit.bells.sweep.wait(self._fit.clock, pause)
 
     async def _round(self, now: datetime) -> None:
+        if self._stepped_back(now):
+            pulled = await self._store.rebase(now, latest=now + _LATEST)
+            self._fit.log.warning(
+                "the clock was set back: what was due later than it should be is due now", count=pulled
+            )
+            self._fit.bells.ring_all()
         if self._fit.readiness.refusing:
             await self._store.probe()
             self._fit.readiness.took()
@@ -67,6 +76,12 @@ class Sweeper:
         if deadline is None:
             return _DEPTH_EVERY
         return min(_DEPTH_EVERY, max(0.01, (deadline - self._fit.clock.now()).total_seconds()))
+
+    def _stepped_back(self, now: datetime) -> bool:
+        """Whether the wall clock lost time against the clock that never does."""
+        behind = now - timedelta(seconds=self._fit.clock.monotonic())
+        before, self._wall = self._wall, behind
+        return before is not None and before - behind > _STEP
 
     def _every(self, what: str, seconds: float) -> bool:
         now = self._fit.clock.monotonic()

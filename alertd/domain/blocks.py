@@ -9,7 +9,7 @@ the language nearest to his. At most 60 blocks, because the blocks of a delivery
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from alertd.domain.alert import WHOLE_TERRITORY, Alert, Info
+from alertd.domain.alert import Alert, Info
 
 MAX_BLOCKS = 60
 
@@ -46,11 +46,6 @@ def infos_for(alert: Alert, mask: int, language: str, fallbacks: Sequence[str]) 
     chosen = [block for block in blocks_of(alert) if block.bit & mask]
     chosen.sort(key=lambda block: -block.severity)
     return tuple(block.in_language(language, fallbacks) for block in chosen)
-
-
-def selects(block: Block, zones: frozenset[str], min_severity: int) -> bool:
-    """Whether a subscriber of these zones, who asked for this severity or worse, is told this block."""
-    return block.severity >= min_severity and (WHOLE_TERRITORY in block.zones or bool(block.zones & zones))
 
 
 def _kind(info: Info) -> object:

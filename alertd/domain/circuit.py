@@ -38,7 +38,7 @@ class Circuit:
 
     def succeeded(self, now: datetime) -> "Circuit":
         """Closed; but a success that was already under way when it opened does not shorten it."""
-        return self if self.until is not None and now < self.until else CLOSED
+        return self.unprobed() if self.until is not None and now < self.until else CLOSED
 
     def held(self, until: datetime) -> "Circuit":
         """The provider said when to come back: open till then, then one probe like after any opening."""

@@ -93,6 +93,7 @@ class Reason(StrEnum):
     BROKEN = "broken"  # connection lost after sending: outcome unknown
     RATE_LIMITED = "rate_limited"  # 429
     UNAVAILABLE = "unavailable"  # 5xx, SMTP 4xx
+    DEFERRED = "deferred"  # not now, for this recipient alone (SMTP 4xx at RCPT)
     BLOCKED = "blocked"  # our own defence refused the destination
     BAD_REQUEST = "bad_request"  # permanent 4xx, SMTP 5xx
     TOO_LARGE = "too_large"
@@ -115,6 +116,7 @@ RETRYABLE: Final = OUTCOME_UNKNOWN | {
     Reason.CONNECT,
     Reason.RATE_LIMITED,
     Reason.UNAVAILABLE,
+    Reason.DEFERRED,
     Reason.CIRCUIT_OPEN,
     Reason.CREDENTIALS,
     Reason.POLICY,

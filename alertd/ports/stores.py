@@ -19,12 +19,14 @@ from alertd.domain.subscriber import Cohort, Subscriber
 
 @dataclass(frozen=True, slots=True)
 class ChannelPlan:
-    """One channel an alert goes to."""
+    """One channel an alert goes to. `idempotent`: it recognises a repeat, so what a crash left unknown may be tried
+    again; elsewhere only an emergency is."""
 
     channel: str
     adapter: str
     broadcast: bool
     provable: State
+    idempotent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class NewAlert:
 
 @dataclass(frozen=True, slots=True)
 class StoredAlert:
-    """An alert with where it stands. `planned_channels` are the channels of its plans."""
+    """An alert with where it stands. `plans` as they were accepted."""
 
     seq: int
     alert: Alert
@@ -93,7 +95,7 @@ class StoredAlert:
     settled_at: datetime | None = None
     followed_by: str | None = None
     ancestors: tuple[str, ...] = ()
-    planned_channels: tuple[str, ...] = ()
+    plans: tuple[ChannelPlan, ...] = ()
 
 
 class IntakeStore(Protocol):
@@ -202,7 +204,7 @@ class WorkStore(Protocol):
         ...
 
     async def next_due(self, channel: str, priority: int) -> datetime | None:
-        """When the lane's earliest waiting delivery is due."""
+        """When the lane's earliest waiting delivery is due: the epoch of 1970 for a first attempt, always due."""
         ...
 
     async def extend(self, token: int, *, until: datetime) -> None: ...
@@ -233,8 +235,15 @@ class SweepStore(Protocol):
         """Make something durable and nothing else. Raises Unavailable while the store takes no changes."""
         ...
 
-    async def recover(self, now: datetime, *, everything: bool) -> int:
-        """Queue again what was in flight under a lease that ended, its outcome unknown; `everything` at start."""
+    async def recover(self, now: datetime) -> int:
+        """Take back everything in flight, its outcome unknown; how many. Once, at start, before any claim.
+
+        It is queued again, or has failed where a repeat could be noticed and the alert is no emergency.
+        """
+        ...
+
+    async def rebase(self, now: datetime, *, latest: datetime) -> int:
+        """After the wall clock was set back: what waits for a time later than `latest` is due at `now`; how many."""
         ...
 
     async def expire(self, now: datetime, *, limit: int) -> int:

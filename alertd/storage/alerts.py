@@ -7,11 +7,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, select
 
 from alertd.domain.alert import AlertState, Scope, Status
+from alertd.domain.delivery import State
 from alertd.domain.problems import NotFound
-from alertd.ports.stores import StoredAlert
+from alertd.ports.stores import ChannelPlan, StoredAlert
 from alertd.storage.connect import run
 from alertd.storage.content import load_alert
-from alertd.storage.tables import alert, alert_ancestor, plan
+from alertd.storage.tables import alert, alert_ancestor, tally
 
 _HIDDEN = (AlertState.DRAFT, AlertState.REJECTED)
 
@@ -46,9 +47,11 @@ def ancestors_of(seqs: Sequence[int]) -> Select[Any]:
     )
 
 
-def channels_of(seqs: Sequence[int]) -> Select[Any]:
-    order = (plan.c.alert_seq, plan.c.broadcast.desc(), plan.c.channel)
-    return select(plan.c.alert_seq, plan.c.channel).where(plan.c.alert_seq.in_(seqs)).order_by(*order)
+def plans_of(seqs: Sequence[int]) -> Select[Any]:
+    """What was planned, from the tallies: there is one for each plan, and it is kept."""
+    row = tally.c
+    columns = (row.alert_seq, row.channel, row.adapter, row.broadcast, row.provable, row.idempotent)
+    return select(*columns).where(row.alert_seq.in_(seqs)).order_by(row.alert_seq, row.broadcast.desc(), row.channel)
 
 
 def get(conn: Connection, alert_id: str) -> StoredAlert:
@@ -64,14 +67,21 @@ def find(conn: Connection, identifier: str) -> StoredAlert:
 def load(conn: Connection, query: Select[Any]) -> Sequence[StoredAlert]:
     rows = conn.execute(query).fetchall()
     seqs = [row.seq for row in rows]
-    lineage, channels = _grouped(conn, ancestors_of(seqs)), _grouped(conn, channels_of(seqs))
-    return [_stored(row, lineage[row.seq], channels[row.seq]) for row in rows]
+    lineage, plans = _lineage(conn, seqs), _plans(conn, seqs)
+    return [_stored(row, lineage[row.seq], plans[row.seq]) for row in rows]
 
 
-def _grouped(conn: Connection, query: Select[Any]) -> defaultdict[int, list[str]]:
+def _lineage(conn: Connection, seqs: Sequence[int]) -> defaultdict[int, list[str]]:
     grouped: defaultdict[int, list[str]] = defaultdict(list)
-    for seq, value in conn.execute(query):
-        grouped[seq].append(value)
+    for seq, ancestor in conn.execute(ancestors_of(seqs)):
+        grouped[seq].append(ancestor)
+    return grouped
+
+
+def _plans(conn: Connection, seqs: Sequence[int]) -> defaultdict[int, list[ChannelPlan]]:
+    grouped: defaultdict[int, list[ChannelPlan]] = defaultdict(list)
+    for seq, channel, adapter, broadcast, provable, idempotent in conn.execute(plans_of(seqs)):
+        grouped[seq].append(ChannelPlan(channel, adapter, broadcast, State(provable), idempotent))
     return grouped
 
 
@@ -90,7 +100,7 @@ def _only(conn: Connection, query: Select[Any], missing: str) -> StoredAlert:
     return found[0]
 
 
-def _stored(row: Row[Any], ancestors: Sequence[str], channels: Sequence[str]) -> StoredAlert:
+def _stored(row: Row[Any], ancestors: Sequence[str], plans: Sequence[ChannelPlan]) -> StoredAlert:
     return StoredAlert(
         seq=row.seq,
         alert=load_alert(row.content),
@@ -104,5 +114,5 @@ def _stored(row: Row[Any], ancestors: Sequence[str], channels: Sequence[str]) ->
         settled_at=row.settled_at,
         followed_by=row.followed_by,
         ancestors=tuple(ancestors),
-        planned_channels=tuple(channels),
+        plans=tuple(plans),
     )

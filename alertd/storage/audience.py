@@ -86,7 +86,7 @@ class AudiencePart:
     async def has_audience(self, channel: str, *, cohort: Cohort, purpose: Purpose, targets: Sequence[Target]) -> bool:
         """Whether `audience` would count anyone; quick enough to ask before every acceptance."""
         work = partial(anyone, channel=channel, cohort=cohort, purpose=purpose, targets=targets)
-        return await self._db.read(work)
+        return await self._db.read(work, urgent=True)
 
     async def zone_census(self) -> Mapping[str, int]:
         return await self._db.read(zone_census)

@@ -61,7 +61,10 @@ class Checkpointer:
         return max(rows / ROWS, (self._size() - self._bytes) / BYTES)
 
     def _size(self) -> int:
-        return self._log.stat().st_size if self._log.exists() else 0
+        try:
+            return self._log.stat().st_size
+        except OSError:  # there is none, or it cannot be seen now: the rows still count
+            return 0
 
     def _count_from_here(self) -> None:
         self._rows = self._raw.total_changes

@@ -20,6 +20,7 @@ from alertd.storage.writer import Writer
 T = TypeVar("T")
 
 READERS: Final = 3
+"""One of them for urgent reads alone."""
 BUSY_SECONDS: Final = 5.0
 
 
@@ -41,12 +42,19 @@ class Database:
         result: T = await future
         return result
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` on one snapshot. Raises Unavailable where the database cannot be read."""
+    async def read(self, work: Callable[[Connection], T], *, urgent: bool = False) -> T:
+        """Run `work` on one snapshot. Raises Unavailable where the database cannot be read.
+
+        `urgent` is for the short questions on the road of an alert: they wait for none of the others.
+        """
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._readers.submit(work, future)
+        self._readers.submit(work, future, urgent=urgent)
         result: T = await future
         return result
+
+    def alive(self) -> bool:
+        """Whether changes can still be made, as far as our own thread goes."""
+        return self._writer.alive()
 
 
 @asynccontextmanager
@@ -57,7 +65,7 @@ async def open_database(path: Path, *, exclusive: bool) -> AsyncIterator[Databas
         _make_folder(path)
         lock = DaemonLock(path)
         stack.callback(lock.release)
-        gate = Gate(path)
+        gate = Gate(path, busy_seconds=BUSY_SECONDS)
         stack.callback(gate.close)
         connections = await asyncio.to_thread(_prepare, path, lock, exclusive=exclusive)
         for connection in connections:

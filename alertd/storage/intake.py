@@ -29,8 +29,8 @@ INSERT INTO plan (alert_seq, channel, broadcast, priority, held, depth, cursor, 
 SELECT :seq, value->>0, value->>2, :priority, :held, :depth, -1, 0, 0, 0 FROM json_each(:channels)
 """
 _TALLIES: Final = """
-INSERT INTO tally (alert_seq, channel, adapter, broadcast, provable, priority)
-SELECT :seq, value->>0, value->>1, value->>2, value->>3, :priority FROM json_each(:channels)
+INSERT INTO tally (alert_seq, channel, adapter, broadcast, provable, idempotent, priority)
+SELECT :seq, value->>0, value->>1, value->>2, value->>3, value->>4, :priority FROM json_each(:channels)
 """
 
 
@@ -96,7 +96,9 @@ def _insert(conn: Connection, new: NewAlert) -> int:
 
 
 def _insert_channels(conn: Connection, new: NewAlert, seq: int, *, depth: int) -> None:
-    channels = json_text([[plan.channel, plan.adapter, int(plan.broadcast), plan.provable] for plan in new.plans])
+    channels = json_text(
+        [[plan.channel, plan.adapter, int(plan.broadcast), plan.provable, int(plan.idempotent)] for plan in new.plans]
+    )
     common = {"seq": seq, "channels": channels, "priority": new.priority}
     held = new.state is AlertState.DRAFT
     run(conn, _PLANS, {**common, "held": held, "depth": depth})
@@ -126,7 +128,7 @@ class IntakePart:
         return await self._db.write(partial(accept, new=new), urgent=True)
 
     async def answer(self, owner: str, key: str) -> Answer | None:
-        return await self._db.read(partial(answer, owner=owner, key=key))
+        return await self._db.read(partial(answer, owner=owner, key=key), urgent=True)
 
     async def get_alert(self, alert_id: str) -> StoredAlert:
-        return await self._db.read(partial(alerts.get, alert_id=alert_id))
+        return await self._db.read(partial(alerts.get, alert_id=alert_id), urgent=True)

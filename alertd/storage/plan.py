@@ -105,7 +105,7 @@ def _follow(conn: Connection, plan: _Plan, window: int, at: int) -> int:
     inserted = 0
     if until is not None:
         statement = sql.FOLLOW_POST if plan.broadcast else sql.FOLLOW
-        terms = {**_terms(conn, plan, at), "depth": plan.depth, "cursor": plan.cursor, "until": until}
+        terms = {**_terms(conn, plan, at), "depth": plan.depth, "cursor": plan.cursor, "until": until, "flying": flying}
         inserted = run(conn, statement, terms).rowcount
         plan.cursor = until
     if count < window:
@@ -166,7 +166,7 @@ class PlanPart:
     _db: Database
 
     async def next_plan(self, skip: Sequence[PlanJob] = ()) -> PlanJob | None:
-        return await self._db.read(partial(next_plan, skip=skip))
+        return await self._db.read(partial(next_plan, skip=skip), urgent=True)
 
     async def plan_page(self, job: PlanJob, *, window: int, now: datetime) -> Planned:
         return await self._db.write(partial(plan_page, job=job, window=window, now=now))

@@ -1,4 +1,8 @@
-"""The statements of plan.py. Masks are 60 bits wide (domain.blocks.MAX_BLOCKS): 1152921504606846975 is all of them."""
+"""The statements of plan.py. Masks are 60 bits wide (domain.blocks.MAX_BLOCKS): 1152921504606846975 is all of them.
+
+A delivery is born with `due_at` 0: the first attempt waits for no clock, wherever that is set.
+What follows must not overtake an attempt that is out: who has one, of any ancestor, is left to the next pass.
+"""
 
 from typing import Final
 
@@ -33,7 +37,7 @@ SELECT max(id), count(*) FROM (
 
 OWN: Final = """
 INSERT INTO delivery (alert_seq, channel, endpoint_id, language, blocks, state, due_at, attempts, exposed, created_at)
-SELECT :seq, :channel, id, language, blocks, 'queued', :now, 0, 0, :now FROM (
+SELECT :seq, :channel, id, language, blocks, 'queued', 0, 0, 0, :now FROM (
   SELECT e.id, s.language,
     CASE s.min_rank WHEN 1 THEN :whole1 WHEN 2 THEN :whole2 WHEN 3 THEN :whole3 ELSE :whole4 END
     | CASE WHEN :zoned THEN coalesce((
@@ -49,7 +53,7 @@ ON CONFLICT DO NOTHING
 
 POST: Final = """
 INSERT INTO delivery (alert_seq, channel, endpoint_id, language, blocks, state, due_at, attempts, exposed, created_at)
-VALUES (:seq, :channel, 0, '', 1152921504606846975, 'queued', :now, 0, 0, :now)
+VALUES (:seq, :channel, 0, '', 1152921504606846975, 'queued', 0, 0, 0, :now)
 ON CONFLICT DO NOTHING
 """
 
@@ -72,7 +76,7 @@ SELECT max(endpoint_id), count(*) FROM (
 FOLLOW: Final = """
 INSERT INTO delivery (alert_seq, channel, endpoint_id, language, blocks, state, due_at, attempts, exposed, created_at,
                       thread)
-SELECT :seq, :channel, id, language, coalesce(nullif(blocks, 0), 1152921504606846975), 'queued', :now, 0, 0, :now,
+SELECT :seq, :channel, id, language, coalesce(nullif(blocks, 0), 1152921504606846975), 'queued', 0, 0, 0, :now,
        thread
 FROM (
   SELECT e.id, s.language, coalesce(d.ref, d.thread) AS thread,
@@ -84,7 +88,11 @@ FROM (
   FROM delivery d JOIN endpoint e ON e.id = d.endpoint_id JOIN subscriber s ON s.seq = e.subscriber_seq
   WHERE d.alert_seq = (SELECT ancestor_seq FROM alert_ancestor WHERE alert_seq = :seq AND depth = :depth)
     AND d.channel = :channel AND d.endpoint_id > :cursor AND d.endpoint_id <= :until AND d.exposed = 1
-    AND e.state <> 'gone' AND s.cohort = :cohort
+    AND e.state <> 'gone' AND s.cohort = :cohort AND (:flying = 0 OR NOT EXISTS (
+      SELECT 1 FROM alert_ancestor n CROSS JOIN delivery f
+        ON f.alert_seq = n.ancestor_seq AND f.channel = d.channel AND f.endpoint_id = d.endpoint_id
+      WHERE n.alert_seq = :seq AND f.state = 'sending'
+    ))
 ) WHERE true
 ON CONFLICT DO NOTHING
 """
@@ -92,9 +100,13 @@ ON CONFLICT DO NOTHING
 FOLLOW_POST: Final = """
 INSERT INTO delivery (alert_seq, channel, endpoint_id, language, blocks, state, due_at, attempts, exposed, created_at,
                       thread)
-SELECT :seq, :channel, 0, '', 1152921504606846975, 'queued', :now, 0, 0, :now, coalesce(d.ref, d.thread)
+SELECT :seq, :channel, 0, '', 1152921504606846975, 'queued', 0, 0, 0, :now, coalesce(d.ref, d.thread)
 FROM delivery d
 WHERE d.alert_seq = (SELECT ancestor_seq FROM alert_ancestor WHERE alert_seq = :seq AND depth = :depth)
-  AND d.channel = :channel AND d.endpoint_id = 0 AND d.exposed = 1
+  AND d.channel = :channel AND d.endpoint_id = 0 AND d.exposed = 1 AND (:flying = 0 OR NOT EXISTS (
+      SELECT 1 FROM alert_ancestor n CROSS JOIN delivery f
+        ON f.alert_seq = n.ancestor_seq AND f.channel = d.channel AND f.endpoint_id = d.endpoint_id
+      WHERE n.alert_seq = :seq AND f.state = 'sending'
+    ))
 ON CONFLICT DO NOTHING
 """

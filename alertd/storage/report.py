@@ -17,8 +17,9 @@ from alertd.storage.types import instant_or_none
 
 DEPTHS: Final = """
 SELECT t.channel, t.priority, sum(t.queued + t.retrying), min((
-  SELECT min(d.due_at) FROM delivery d
+  SELECT coalesce(nullif(d.due_at, 0), d.created_at) FROM delivery d
   WHERE d.alert_seq = t.alert_seq AND d.channel = t.channel AND d.state IN ('queued', 'retrying')
+  ORDER BY d.due_at, d.id LIMIT 1
 ))
 FROM tally t WHERE t.queued + t.retrying > 0 GROUP BY t.channel, t.priority
 """
@@ -106,7 +107,7 @@ def _delivery(row: Row[Any]) -> DeliveryRow:
         reason=None if row.reason is None else Reason(row.reason),
         ref=row.ref,
         created_at=row.created_at,
-        due_at=row.due_at if state in WAITING else None,
+        due_at=max(row.due_at, row.created_at) if state in WAITING else None,
         started_at=row.started_at,
         settled_at=row.settled_at,
     )

@@ -19,7 +19,7 @@ from alertd.storage import leases, tally
 from alertd.storage.completion import close_if_done
 from alertd.storage.connect import run, scalar
 from alertd.storage.tally import Timing, bucket_of
-from alertd.storage.types import micros
+from alertd.storage.types import clean, micros
 
 OURS: Final = """
 SELECT json_group_array(d.id) FROM json_each(:ids) j JOIN delivery d ON d.id = j.value
@@ -148,7 +148,7 @@ def _pack(outcomes: Sequence[Outcome], started: Sequence[int], ended: Sequence[i
     packed = {}
     for outcome, begin, end in zip(outcomes, started, ended, strict=True):
         due = 0 if outcome.due_at is None else micros(outcome.due_at)
-        packed[str(outcome.delivery_id)] = f"{due:016d}{begin:016d}{end:016d}{outcome.ref or ''}"
+        packed[str(outcome.delivery_id)] = f"{due:016d}{begin:016d}{end:016d}{clean(outcome.ref or '')}"
     return packed
 
 

@@ -43,6 +43,10 @@ class Store(
         self._db = db
         self._now = now
 
+    def alive(self) -> bool:
+        """For a watchdog: False once the thread that writes has ended, or hangs in one transaction."""
+        return self._db.alive()
+
     @classmethod
     @asynccontextmanager
     async def open(cls, url: str, *, exclusive: bool, now: Callable[[], datetime] = _utc_now) -> AsyncIterator[Self]:

@@ -8,7 +8,9 @@ from typing import Final
 import orjson
 from sqlalchemy import Connection
 
-from alertd.domain.delivery import State
+from alertd.domain.alert import Purpose
+from alertd.domain.delivery import Reason, State
+from alertd.domain.retry import may_repeat
 from alertd.storage import tally
 from alertd.storage.completion import close_if_done
 from alertd.storage.connect import run, scalar
@@ -16,10 +18,13 @@ from alertd.storage.database import Database
 from alertd.storage.tally import Timing
 from alertd.storage.types import instant_or_none, micros
 
-LEASES: Final = "SELECT token, alert_seq, channel, claimed_at, ids FROM lease WHERE until < :now OR :everything"
+LEASES: Final = """
+SELECT l.token, l.alert_seq, l.channel, l.claimed_at, l.ids, t.idempotent, a.purpose
+FROM lease l JOIN tally t ON t.alert_seq = l.alert_seq AND t.channel = l.channel JOIN alert a ON a.seq = l.alert_seq
+"""
 RECOVER: Final = """
-UPDATE delivery SET state = 'retrying', reason = 'interrupted', exposed = 1, attempts = attempts + 1, due_at = :now,
-                    started_at = :claimed_at
+UPDATE delivery SET state = :state, reason = 'interrupted', exposed = 1, attempts = attempts + 1, due_at = :now,
+                    started_at = :claimed_at, settled_at = CASE WHEN :state = 'failed' THEN :now END
 WHERE id IN (SELECT value FROM json_each(:ids)) AND token = :token AND state = 'sending'
 """
 _END_LEASE: Final = "DELETE FROM lease WHERE token = :token"
@@ -44,25 +49,45 @@ END: Final = """
 UPDATE delivery SET state = :state, reason = :state, settled_at = :now
 WHERE id IN (SELECT value FROM json_each(:ids)) AND state IN ('queued', 'retrying')
 """
+AHEAD: Final = """
+SELECT json_group_array(id) FROM (
+  SELECT d.id FROM tally t CROSS JOIN delivery d
+    ON d.alert_seq = t.alert_seq AND d.channel = t.channel AND d.state IN ('queued', 'retrying') AND d.due_at > :latest
+  WHERE t.queued + t.retrying > 0 LIMIT :limit
+)
+"""
+PULL_BACK: Final = "UPDATE delivery SET due_at = :now WHERE id IN (SELECT value FROM json_each(:ids))"
 NEXT_DEADLINE: Final = "SELECT min(deadline) FROM alert WHERE state IN ('pending', 'active') AND deadline > :now"
+
+_CHUNK: Final = 2_000
+"""Rows a transaction, so that nobody waits long behind it."""
 
 _PROBE: Final = "UPDATE alembic_version SET version_num = version_num"
 
 
-def recover(conn: Connection, now: datetime, *, everything: bool) -> int:
-    """Queue again, as possibly arrived, what was out under a lease that has ended; how many."""
+def recover(conn: Connection, now: datetime) -> int:
+    """Take back, as possibly arrived, everything in flight; how many. What must not be repeated has failed."""
     at = micros(now)
     count = 0
-    leases = run(conn, LEASES, {"now": at, "everything": everything}).fetchall()
-    for token, alert_seq, channel, claimed_at, ids in leases:
-        terms = {"token": token, "ids": ids, "now": at, "claimed_at": claimed_at}
+    for token, alert_seq, channel, claimed_at, ids, idempotent, purpose in run(conn, LEASES).fetchall():
+        again = may_repeat(Reason.INTERRUPTED, idempotent=bool(idempotent), purpose=Purpose(purpose))
+        state = State.RETRYING if again else State.FAILED
+        terms = {"token": token, "ids": ids, "now": at, "claimed_at": claimed_at, "state": state}
         lost = run(conn, RECOVER, terms).rowcount
         run(conn, _END_LEASE, {"token": token})
         if lost:
-            tally.move(conn, alert_seq, channel, {State.SENDING: -lost, State.RETRYING: lost}, attempts=lost)
-            tally.mark(conn, alert_seq, channel, Timing(first=claimed_at, last=0, answers={}))
+            tally.move(conn, alert_seq, channel, {State.SENDING: -lost, state: lost}, attempts=lost)
+            last = 0 if again else at
+            tally.mark(conn, alert_seq, channel, Timing(first=claimed_at, last=last, answers={}))
+            close_if_done(conn, alert_seq, at)
         count += lost
     return count
+
+
+def pull_back(conn: Connection, now: datetime, *, latest: datetime) -> int:
+    """Make a chunk of what waits for a time after `latest` due at `now` instead; how many, 0 when none is left."""
+    ids = scalar(conn, AHEAD, {"latest": micros(max(now, latest)), "limit": _CHUNK})
+    return run(conn, PULL_BACK, {"ids": ids, "now": micros(now)}).rowcount
 
 
 def expire(conn: Connection, now: datetime, *, limit: int) -> int:
@@ -120,8 +145,14 @@ class SweepPart:
 
     _db: Database
 
-    async def recover(self, now: datetime, *, everything: bool) -> int:
-        return await self._db.write(partial(recover, now=now, everything=everything))
+    async def recover(self, now: datetime) -> int:
+        return await self._db.write(partial(recover, now=now))
+
+    async def rebase(self, now: datetime, *, latest: datetime) -> int:
+        count = 0
+        while moved := await self._db.write(partial(pull_back, now=now, latest=latest)):
+            count += moved
+        return count
 
     async def expire(self, now: datetime, *, limit: int) -> int:
         return await self._db.write(partial(expire, now=now, limit=limit))
@@ -134,4 +165,4 @@ class SweepPart:
         await self._db.write(probe)
 
     async def next_deadline(self, now: datetime) -> datetime | None:
-        return await self._db.read(partial(next_deadline, now=now))
+        return await self._db.read(partial(next_deadline, now=now), urgent=True)

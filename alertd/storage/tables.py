@@ -111,6 +111,7 @@ tally = Table(
     Column("adapter", Text, nullable=False),
     Column("broadcast", Boolean, nullable=False),
     Column("provable", Text, nullable=False),
+    Column("idempotent", Boolean, nullable=False),  # the channel recognises a repeat
     Column("priority", Integer, nullable=False),
     *(Column(state.value, BigInt, nullable=False, server_default=text("0")) for state in State),
     Column("attempts", BigInt, nullable=False, server_default=text("0")),
@@ -132,7 +133,7 @@ delivery = Table(
     Column("language", Text, nullable=False),
     Column("blocks", BigInt, nullable=False),
     Column("state", Text, nullable=False),
-    Column("due_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),  # 0 until tried or put off: it waits for no clock
     Column("attempts", Integer, nullable=False),
     Column("token", BigInt),  # the lease it is, or was last, under
     Column("exposed", Boolean, nullable=False),  # it arrived, or may have

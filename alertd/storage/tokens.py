@@ -78,7 +78,7 @@ class TokenPart:
     _db: Database
 
     async def find_token(self, digest: str) -> Token | None:
-        return await self._db.read(partial(find, digest=digest))
+        return await self._db.read(partial(find, digest=digest), urgent=True)
 
     async def add_token(self, token: Token, *, actor: str) -> None:
         await self._db.write(partial(add, token=token, actor=actor))

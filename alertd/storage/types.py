@@ -71,6 +71,17 @@ class JsonText(TypeDecorator[Any]):
         return None if value is None else orjson.loads(value)
 
 
+def clean(text: str) -> str:
+    """What a provider called a message, without what no database keeps: NUL, and halves of surrogate pairs.
+
+    Takes anything that can be made text: one odd name must not cost the receipts it is written with.
+    """
+    text = str(text)
+    if not text.isascii():
+        text = text.encode(errors="ignore").decode()
+    return text.replace("\0", "")
+
+
 def json_text(value: object) -> str:
     """Canonical: sorted keys, no blanks, not escaped."""
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()

@@ -2,7 +2,7 @@
 
 A page goes from and to SQLite as one JSON text, never row by row: each row fetched or bound is a turn of the
 interpreter's lock, for which this thread would queue behind a busy event loop. One claim serves one alert; the
-lane's alerts take turns by their earliest due delivery.
+lane's alerts take turns by their earliest due delivery, which among first attempts (due at 0) is the oldest.
 """
 
 from collections.abc import Sequence
@@ -26,11 +26,15 @@ HEADS: Final = """
 SELECT t.alert_seq, a.id, (
   SELECT min(d.due_at) FROM delivery d
   WHERE d.alert_seq = t.alert_seq AND d.channel = t.channel AND d.state IN ('queued', 'retrying')
-) AS head
+) AS head, (
+  SELECT d.id FROM delivery d
+  WHERE d.alert_seq = t.alert_seq AND d.channel = t.channel AND d.state IN ('queued', 'retrying')
+  ORDER BY d.due_at, d.id LIMIT 1
+) AS first
 FROM tally t JOIN alert a ON a.seq = t.alert_seq
 WHERE t.channel = :channel AND t.priority = :priority AND t.queued + t.retrying > 0
   AND a.stopped = 0 AND a.deadline > :now
-ORDER BY head, t.alert_seq LIMIT 1
+ORDER BY head, first LIMIT 1
 """
 DUE: Final = """
 SELECT
@@ -80,7 +84,7 @@ def claim(conn: Connection, channel: str, priority: int, *, limit: int, now: dat
     at = micros(now)
     lane = {"channel": channel, "priority": priority, "now": at}
     while (found := run(conn, HEADS, lane).fetchone()) is not None:
-        alert_seq, alert_id, head = found
+        alert_seq, alert_id, head, _ = found
         if head is None or head > at:
             return None
         which = {"alert_seq": alert_seq, "alert_id": alert_id, "channel": channel, "now": at, "limit": limit}
@@ -151,7 +155,7 @@ class WorkPart:
         return await self._db.write(work)
 
     async def next_due(self, channel: str, priority: int) -> datetime | None:
-        return await self._db.read(partial(next_due, channel=channel, priority=priority))
+        return await self._db.read(partial(next_due, channel=channel, priority=priority), urgent=True)
 
     async def extend(self, token: int, *, until: datetime) -> None:
         await self._db.write(partial(extend, token=token, until=until))

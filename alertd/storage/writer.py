@@ -6,10 +6,12 @@ is given only after the COMMIT that holds it.
 
 import asyncio
 import contextlib
+import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter, sleep
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -21,9 +23,14 @@ from alertd.storage.lock import Gate
 from alertd.storage.problems import as_unavailable
 from alertd.storage.queue import Job, JobQueue
 
+logger = logging.getLogger(__name__)
+
 MAX_JOBS: Final = 64
 MAX_SECONDS: Final = 0.020
 MAX_URGENT_GROUPS: Final = 4
+STUCK_SECONDS: Final = 30.0
+"""A group or a checkpoint that takes longer will not come back: a dead disk, a bug."""
+_AFTER_BUG_SECONDS: Final = 0.1
 
 
 @dataclass(slots=True)
@@ -53,11 +60,20 @@ class Writer:
         self._queue = JobQueue()
         self._checkpointer = Checkpointer(self._raw, gate, log)
         self._urgent_groups = 0
+        self._busy_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="alertd-store-writer", daemon=True)
         self._thread.start()
 
     def submit(self, job: Job) -> None:
+        """Raises RuntimeError once closed, Unavailable where the thread has ended on its own."""
+        if not self._thread.is_alive() and not self._queue.closed:
+            raise Unavailable("the store's writer has ended: restart the daemon")
         self._queue.put(job)
+
+    def alive(self) -> bool:
+        """Whether the thread runs and is not held up in one group or checkpoint for longer than STUCK_SECONDS."""
+        since = self._busy_since
+        return self._thread.is_alive() and (since is None or monotonic() - since <= STUCK_SECONDS)
 
     def close(self) -> None:
         """Finish what is queued and end the thread (blocking)."""
@@ -65,15 +81,35 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
-        while True:
-            if self._queue.wait(self._checkpointer.patience):
-                self._commit_group()
-                self._checkpointer.after_group(pressed=self._queue.urgent_waiting)
-            elif self._queue.closed:
-                break
-            else:
-                self._checkpointer.when_idle()
+        while not self._guarded(self._turn):
+            pass
+        self._guarded(self._checkpoint)
+
+    def _guarded(self, step: Callable[[], bool]) -> bool:
+        """Whatever goes wrong in a step, the next one is tried: without this thread nothing is accepted any more."""
+        try:
+            return step()
+        except Exception:
+            logger.exception("a bug in the store's writer; it goes on")
+            sleep(_AFTER_BUG_SECONDS)
+            return False
+        finally:
+            self._busy_since = None
+
+    def _turn(self) -> bool:
+        """One group, or a checkpoint where nothing waits. True: closed, and all is done."""
+        closed = self._queue.closed  # asked before: a job may come between the wait and the closing
+        if self._queue.wait(self._checkpointer.patience):
+            self._busy_since = monotonic()
+            self._commit_group()
+            self._checkpointer.after_group(pressed=self._queue.urgent_waiting)
+            return False
+        return closed or self._checkpoint()
+
+    def _checkpoint(self) -> bool:
+        self._busy_since = monotonic()
         self._checkpointer.when_idle()
+        return False
 
     def _commit_group(self) -> None:
         done: list[_Done] = []

@@ -22,9 +22,11 @@ async def run(console: Console, folder: Path, *, quick: bool, only: str | None) 
     async with asyncio.timeout(_WHOLE):
         if only != "isolation":
             async with stand_ins(folder / "stand-ins-1") as stand:
-                size, probes = (10_000, 100) if quick else (100_000, 500)
+                size, probes, most = (10_000, 50, 20.0) if quick else (100_000, 300, 60.0)
                 with console.status(f"accept: idle, then under a fan-out of {size:,} …"):
-                    volleys = await accept.measure(folder / "accept", stand, deliveries=size, probes=probes)
+                    volleys = await accept.measure(
+                        folder / "accept", stand, deliveries=size, probes=probes, seconds=most
+                    )
             accept.show(console, *volleys)
         if only != "accept":
             async with stand_ins(folder / "stand-ins-2") as stand:
@@ -32,7 +34,7 @@ async def run(console: Console, folder: Path, *, quick: bool, only: str | None) 
                     cases = await isolation.measure(
                         folder / "isolation",
                         stand,
-                        citizens=100 if quick else 200,
+                        citizens=80 if quick else 120,
                         rounds=3 if quick else 5,
                         cases=isolation.SOME_CASES if quick else isolation.EVERY_CASE,
                         tell=lambda what: status.update(f"isolation: {what} …"),

@@ -1,7 +1,7 @@
 """POST → 202 and POST → first attempt, idle and while a large fan-out of lower priority runs.
 
-Open loop: probes are posted by the clock, whatever became of those before, so a stall is felt by all it delays.
-A probe is an emergency to one citizen on each addressed channel and to the webhook.
+A probe is an emergency to one citizen on each addressed channel and to the webhook. The next one is posted at a
+random moment after the last has arrived everywhere: they never queue behind each other, only behind the fan-out.
 """
 
 import asyncio
@@ -22,8 +22,9 @@ from tests.bench.standins import mark
 
 HOOK = "hook"
 EVERYWHERE = (*CHANNELS, HOOK)
-_GAP = 0.1
-_FEWEST = 30
+_GAP = 0.1  # seconds at most between one probe and the next
+_FEWEST = 10
+_LOOK_EVERY = 5
 _KEPT_BACK = 1_000  # the measurement ends before fewer than these of a channel's fan-out wait
 _PATIENCE = 60.0
 _FIRSTS = """
@@ -53,19 +54,21 @@ class Posted:
     took: float
 
 
-async def measure(folder: Path, stand: StandIns, *, deliveries: int, probes: int) -> tuple[Volley, Volley]:
-    """Idle, and under a fan-out of at least `deliveries`; at most `probes` each."""
+async def measure(
+    folder: Path, stand: StandIns, *, deliveries: int, probes: int, seconds: float
+) -> tuple[Volley, Volley]:
+    """Idle, and under a fan-out of at least `deliveries`; at most `probes` each and about `seconds`."""
     audience = -(-deliveries // len(CHANNELS))
     channels = stand.channels(dict.fromkeys(EVERYWHERE, ""))
     async with town(folder, channels) as here:
         await here.start()
         await enrol(here, stand, audience, MONTELUPO)
         await enrol(here, stand, 1, ELSEWHERE, start=audience)
-        await _volley(here, stand, range(5), None)  # connections, caches
-        idle = await _volley(here, stand, range(100_000, 100_000 + probes), None)
+        await _volley(here, stand, range(5), None, seconds)  # connections, caches
+        idle = await _volley(here, stand, range(100_000, 100_000 + probes), None, seconds)
         news = await here.send(newsletter())
         await _under_way(here, news)
-        loaded = await _volley(here, stand, range(200_000, 200_000 + probes), news)
+        loaded = await _volley(here, stand, range(200_000, 200_000 + probes), news, seconds)
         planned = sum(channel["total"] for channel in (await here.receipts(news)).values())
         assert planned >= deliveries, f"only {planned} deliveries of the fan-out were planned"
     return idle, loaded
@@ -80,26 +83,22 @@ async def _under_way(here: Town, news: str) -> None:
             await asyncio.sleep(0.05)
 
 
-async def _volley(here: Town, stand: StandIns, numbers: range, news: str | None) -> Volley:
-    """Post them at random moments `_GAP` apart on average, and gather what became of them."""
-    go_on = asyncio.Event()
-    go_on.set()
-    watcher = asyncio.create_task(_stop_in_time(here, news, go_on)) if news else None
+async def _volley(here: Town, stand: StandIns, numbers: range, news: str | None, seconds: float) -> Volley:
+    """Post them one after the other, for about `seconds` at most, and gather what became of them."""
     before, began = await _attempts(here, news), time.monotonic()
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(_PATIENCE)) as session:
-        posts = []
+    posted: list[Posted] = []
+    seen: dict[tuple[str, int], Arrival] = {}
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(_PATIENCE)) as session:
         for number in numbers:
-            posts.append(asyncio.create_task(_post(here, session, number)))
-            await asyncio.sleep(_GAP * random.uniform(0.5, 1.5))
-            if not go_on.is_set():
+            posted.append(await _post(here, session, number))
+            seen = await _all_arrived(stand, posted)
+            await asyncio.sleep(random.uniform(0, _GAP))
+            if time.monotonic() - began > seconds:
                 break
-        posted = await asyncio.gather(*posts)
-    if watcher is not None:
-        watcher.cancel()
-    seen = await _all_arrived(stand, posted)
+            if news and len(posted) % _LOOK_EVERY == 0 and min((await _left(here, news)).values()) < _KEPT_BACK:
+                break
     if news:
-        left = _left(await here.receipts(news))
+        left = await _left(here, news)
         assert all(left.values()), f"the fan-out did not last as long as the measurement: {left}"
     volley = Volley(meanwhile=await _attempts(here, news) - before, seconds=time.monotonic() - began)
     firsts = await _first_attempts(here, posted)
@@ -123,16 +122,9 @@ async def _post(here: Town, session: aiohttp.ClientSession, number: int) -> Post
     return Posted(number, json.loads(told)["id"], at, took)
 
 
-async def _stop_in_time(here: Town, news: str, go_on: asyncio.Event) -> None:
-    while True:
-        receipts = await here.receipts(news)
-        if min(_left(receipts).values()) < _KEPT_BACK:
-            go_on.clear()
-        await asyncio.sleep(0.25)
-
-
-def _left(receipts: dict[str, dict[str, int]]) -> dict[str, int]:
+async def _left(here: Town, news: str) -> dict[str, int]:
     """Deliveries of the fan-out not yet settled, by channel."""
+    receipts = await here.receipts(news)
     return {c: sum(receipts[c][state] for state in ("queued", "sending", "retrying")) for c in CHANNELS}
 
 
@@ -150,7 +142,7 @@ async def _all_arrived(stand: StandIns, posted: list[Posted]) -> dict[tuple[str,
                 seen.setdefault((arrival.channel, arrival.number), arrival)
             if wanted <= seen.keys():
                 return seen
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.01)
 
 
 async def _first_attempts(here: Town, posted: list[Posted]) -> dict[tuple[str, str], tuple[float, float]]:
@@ -166,7 +158,7 @@ async def _first_attempts(here: Town, posted: list[Posted]) -> dict[tuple[str, s
 
 def show(console: Console, idle: Volley, loaded: Volley) -> None:
     table = Table(title="POST → 202 (fsynced) and POST → first attempt, milliseconds", title_justify="left")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for when in ("idle", "fan-out"):
         for share in ("p50", "p99", "max"):
             table.add_column(f"{when} {share}", justify="right")
@@ -175,7 +167,7 @@ def show(console: Console, idle: Volley, loaded: Volley) -> None:
         table.add_row(f"{channel}: accepted → started", *_cells(idle.firsts[channel]), *_cells(loaded.firsts[channel]))
         table.add_row(f"{channel}: POST → arrived", *_cells(idle.arrivals[channel]), *_cells(loaded.arrivals[channel]))
     console.print(table)
-    console.print(f"Probes: {len(idle.accepts)} idle, {len(loaded.accepts)} during the fan-out, ten a second.")
+    console.print(f"Probes: {len(idle.accepts)} idle, {len(loaded.accepts)} during the fan-out, one after the other.")
     console.print(
         f"Fan-out meanwhile: {loaded.meanwhile:,} deliveries attempted in {loaded.seconds:.1f} s "
         f"({loaded.meanwhile / loaded.seconds:,.0f}/s), and every channel still had more to do at the end."

@@ -1,9 +1,10 @@
 """What one channel in trouble costs the other two: their p99 from POST to receipt, well and ill in turns.
 
-Every round begins alike: the same store, a new daemon, one warm-up alert. Then, in an ill round, the trouble
-starts, and two things are timed on the two healthy channels: `together`, an alert to everybody on all three channels;
-and `besides`, another to the two alone while the third still struggles with the first. `Together` an ill channel
-leaves the others its share of the processors, which flatters; `besides` compares with a third channel at rest.
+Every pair of rounds begins alike: the same store, a new daemon, one warm-up alert to everybody. The first round is
+well; then the trouble starts, and the second is ill. A round times two things on the two healthy channels:
+`together`, an alert to everybody on all three channels; and `besides`, another to the two alone while the third has
+come to rest (well) or still struggles with the first (ill). `Together` an ill channel leaves the others its share of
+the processors, which flatters; `besides` compares with a third channel that needs nothing.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 from rich.console import Console
 from rich.table import Table
@@ -19,8 +21,7 @@ from alertd.sandbox.faults import Fault, Faults, Kind
 from tests.acceptance.place import BOT, MAIL, PUSH
 from tests.acceptance.town import MONTELUPO, Town, town
 from tests.bench.figures import change, ms, noise, percent, quantile, verdict
-from tests.bench.stage import CHANNELS, ELSEWHERE, StandIns, emergency, enrol
-from statistics import median
+from tests.bench.stage import CHANNELS, StandIns, emergency, enrol
 
 TROUBLES = {
     "hangs": Fault(Kind.HANG),
@@ -30,8 +31,11 @@ TROUBLES = {
 }
 EVERY_CASE = tuple((sick, trouble) for sick in CHANNELS for trouble in TROUBLES)
 SOME_CASES = ((PUSH, "hangs"), (PUSH, "resets"), (MAIL, "drips"), (BOT, "429"))
-HOW = ("together", "besides")
-_WARM = 20
+TITLES = {
+    "together": "Together (an alert on all three channels)",
+    "besides": "Besides (an alert on the other two, the third at rest or in trouble)",
+}
+HOW = tuple(TITLES)
 _PATIENCE = 60.0
 _SETTINGS = {PUSH: "timeout = 1.0", MAIL: "timeout = 1.0", BOT: "timeout = 1.0\nrate = 900"}
 """Short, so that what hangs comes back within the measurement; Telegram's pace must not hide a delay."""
@@ -71,16 +75,14 @@ async def measure(
     async with town(folder, stand.channels(_SETTINGS)) as here:
         await here.start()
         await enrol(here, stand, citizens, MONTELUPO)
-        await enrol(here, stand, _WARM, ELSEWHERE, start=citizens)
         await here.stop()
         pristine = folder / "pristine"
         shutil.copytree(here.state, pristine)
         for case in found:
             for number in range(rounds):
                 tell(f"{case.sick} {case.trouble}: round {number + 1} of {rounds}")
-                for rows, fault in ((case.well, None), (case.ill, _fault(case))):
-                    async with asyncio.timeout(_PATIENCE):
-                        rows.append(await _round(here, stand, pristine, case, fault, citizens))
+                async with asyncio.timeout(_PATIENCE):
+                    await _pair(here, stand, pristine, case, citizens)
     return found
 
 
@@ -90,29 +92,29 @@ def _fault(case: Case) -> Fault:
     return TROUBLES[case.trouble]
 
 
-async def _round(here: Town, stand: StandIns, pristine: Path, case: Case, fault: Fault | None, citizens: int) -> Round:
+async def _pair(here: Town, stand: StandIns, pristine: Path, case: Case, citizens: int) -> None:
     shutil.rmtree(here.state)
     shutil.copytree(pristine, here.state)
     await stand.remote.reset()
     await here.start()
     try:
-        warm = await here.send(emergency(area=[{"zone": ELSEWHERE}]))
-        await _received(here, warm, CHANNELS, _WARM)
-        if fault is not None:
-            await stand.remote.set_faults(**{case.sick: Faults(rules=(fault,))})
-        times: Round = {}
-        alert = await here.send(emergency())
-        await _received(here, alert, case.others if fault else CHANNELS, citizens)
-        times.update(_p99(here, "together", alert, case.others))
-        alert = await here.send(emergency(channels=list(case.others)))
-        await _received(here, alert, case.others, citizens)
-        times.update(_p99(here, "besides", alert, case.others))
-        if fault is not None:
-            sick = (await stand.remote.stats())[case.sick]
-            assert sick["requests"] > _WARM, "nobody tried the channel in trouble"
+        warm = await here.send(emergency())
+        await _received(here, warm, CHANNELS, citizens)
+        case.well.append(await _round(here, case.others, CHANNELS, citizens))
+        tried = (await stand.remote.stats())[case.sick]["requests"]
+        await stand.remote.set_faults(**{case.sick: Faults(rules=(_fault(case),))})
+        case.ill.append(await _round(here, case.others, case.others, citizens))
+        assert (await stand.remote.stats())[case.sick]["requests"] > tried, "nobody tried the channel in trouble"
     finally:
         await here.kill()
-    return times
+
+
+async def _round(here: Town, others: Sequence[str], expected: Sequence[str], citizens: int) -> Round:
+    together = await here.send(emergency())
+    await _received(here, together, expected, citizens)
+    besides = await here.send(emergency(channels=list(others)))
+    await _received(here, besides, others, citizens)
+    return _p99(here, "together", together, others) | _p99(here, "besides", besides, others)
 
 
 async def _received(here: Town, alert: str, channels: Sequence[str], citizens: int) -> None:
@@ -128,26 +130,23 @@ def _p99(here: Town, how: str, alert: str, channels: Sequence[str]) -> Round:
 
 
 def show(console: Console, cases: Sequence[Case]) -> None:
-    title = "p99 POST → receipt of the channels that are well, medians, milliseconds"
-    table = Table(title=title, title_justify="left")
-    for name in ("in trouble", "other"):
-        table.add_column(name)
+    rounds = len(cases[0].well)
     for how in HOW:
+        title = f"{TITLES[how]}: p99 POST → receipt, medians of {rounds} well and {rounds} ill rounds in turns, ms"
+        table = Table(title=title, title_justify="left")
+        for name in ("in trouble", "the other"):
+            table.add_column(name, no_wrap=True)
         for name in ("well", "ill", "change", "noise"):
-            table.add_column(f"{how}\n{name}", justify="right")
-        table.add_column(f"{how}\nverdict")
-    for case in cases:
-        for channel in case.others:
-            cells = [cell for how in HOW for cell in _cells(*case.series(how, channel))]
-            label = f"{case.sick} {case.trouble}" if channel == case.others[0] else ""
-            table.add_row(label, channel, *cells, end_section=channel == case.others[-1])
-    console.print(table)
-    console.print(
-        f"Rounds: {len(cases[0].well)} well and {len(cases[0].ill)} ill in turns, a new daemon for each. Noise: the "
-        "slowest healthy round from the fastest, as a share of their median."
-    )
-    for how in HOW:
-        console.print(f"Verdict, {how}: {_summary(cases, how)}")
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("verdict", no_wrap=True)
+        for case in cases:
+            for channel in case.others:
+                label = f"{case.sick} {case.trouble}" if channel == case.others[0] else ""
+                cells = _cells(*case.series(how, channel))
+                table.add_row(label, channel, *cells, end_section=channel == case.others[-1])
+        console.print(table)
+        console.print(f"{how.capitalize()}: {_summary(cases, how)}")
+    console.print("Noise: the slowest healthy round from the fastest, as a share of their median. Below 0 is faster.")
 
 
 def _cells(well: list[float], ill: list[float]) -> tuple[str, ...]:

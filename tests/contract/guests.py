@@ -67,6 +67,8 @@ def says(status: int, verdict: Verdict, text: str = "", **more: Any) -> Answer:
 
 
 UNAVAILABLE = Retry(Reason.UNAVAILABLE)
+BROKEN = Retry(Reason.BROKEN)
+DEFERRED = Retry(Reason.DEFERRED)
 BAD_REQUEST = Refused(Reason.BAD_REQUEST)
 TOO_LARGE = Refused(Reason.TOO_LARGE)
 CREDENTIALS = Halt(Reason.CREDENTIALS)
@@ -119,9 +121,9 @@ WEBPUSH = Guest(
         says(429, Retry(Reason.RATE_LIMITED, None, Hold.ORIGIN)),
         says(429, Retry(Reason.RATE_LIMITED, 7, Hold.ORIGIN), retry_after=7),
         says(500, UNAVAILABLE),
-        says(502, UNAVAILABLE),
+        says(502, BROKEN),
         says(503, Retry(Reason.UNAVAILABLE, 7, Hold.ORIGIN), retry_after=7),
-        says(504, UNAVAILABLE),
+        says(504, BROKEN),
     ),
 )
 
@@ -147,8 +149,9 @@ WEBHOOK = Guest(
         says(422, BAD_REQUEST),
         says(429, Retry(Reason.RATE_LIMITED, 7, Hold.ORIGIN), retry_after=7),
         says(500, UNAVAILABLE),
-        says(502, UNAVAILABLE),
+        says(502, BROKEN),
         says(503, Retry(Reason.UNAVAILABLE, 7, Hold.ORIGIN), retry_after=7),
+        says(504, BROKEN),
     ),
 )
 
@@ -164,9 +167,10 @@ EMAIL = Guest(
     answers=(
         says(421, UNAVAILABLE, phase=CONNECT),
         says(554, POLICY, phase=CONNECT),
-        says(450, UNAVAILABLE, "4.2.0 greylisted", phase=RCPT),
-        says(451, UNAVAILABLE, phase=RCPT),
-        says(452, UNAVAILABLE, "4.2.2 mailbox full", phase=RCPT),
+        says(421, UNAVAILABLE, phase=RCPT),
+        says(450, DEFERRED, "4.2.0 greylisted", phase=RCPT),
+        says(451, DEFERRED, phase=RCPT),
+        says(452, DEFERRED, "4.2.2 mailbox full", phase=RCPT),
         says(550, GONE, "5.1.1 no such user", phase=RCPT),
         says(550, POLICY, "5.7.1 your address is listed", phase=RCPT),
         says(550, BAD_REQUEST, "5.2.1 mailbox disabled", phase=RCPT),
@@ -186,8 +190,9 @@ _BOT_COMMON = (
     says(404, CREDENTIALS),
     says(429, Retry(Reason.RATE_LIMITED, 7, Hold.CHANNEL), retry_after=7),
     says(500, UNAVAILABLE),
-    says(502, UNAVAILABLE),
-    says(504, UNAVAILABLE),
+    says(503, UNAVAILABLE),
+    says(502, BROKEN),
+    says(504, BROKEN),
 )
 
 TELEGRAM = Guest(

@@ -72,9 +72,7 @@ async def test_connection_refused(stand: Stand) -> None:
 
 
 async def test_no_answer(hasty: Stand) -> None:
-    began = time.monotonic()
-    assert await hasty.verdict_under(Faults((Fault(Kind.HANG),))) == Retry(Reason.TIMEOUT)
-    assert time.monotonic() - began < TIMEOUT + 1.5
+    await _times_out(hasty, Fault(Kind.HANG))
 
 
 @pytest.mark.parametrize("taken", [False, True])
@@ -88,18 +86,22 @@ async def test_half_an_answer(stand: Stand) -> None:
 
 
 async def test_one_byte_a_second_is_no_answer(hasty: Stand) -> None:
-    began = time.monotonic()
-    assert await hasty.verdict_under(Faults((Fault(Kind.DRIP, seconds=1.0),))) == Retry(Reason.TIMEOUT)
-    assert time.monotonic() - began < TIMEOUT + 1.5
+    await _times_out(hasty, Fault(Kind.DRIP, seconds=1.0))
 
 
 async def test_a_drip_fast_enough_to_reset_idle_timers_is_no_answer_either(hasty: Stand) -> None:
-    began = time.monotonic()
-    assert await hasty.verdict_under(Faults((Fault(Kind.DRIP, seconds=TIMEOUT / 6),))) == Retry(Reason.TIMEOUT)
-    assert time.monotonic() - began < TIMEOUT + 1.5
+    await _times_out(hasty, Fault(Kind.DRIP, seconds=TIMEOUT / 6))
 
 
 async def test_after_a_fault_the_channel_works_again(hasty: Stand) -> None:
     for kind in (Kind.RESET, Kind.HANG):
         await hasty.verdict_under(Faults((Fault(kind),)))
-    assert isinstance(await hasty.verdict_under(Faults()), (Accepted, Delivered))
+    await hasty.accepts_again()
+
+
+async def _times_out(hasty: Stand, fault: Fault) -> None:
+    """The whole answer would take 4 s or for ever; what is over TIMEOUT is what a busy machine may need."""
+    await hasty.accepts_again()
+    began = time.monotonic()
+    assert await hasty.verdict_under(Faults((fault,))) == Retry(Reason.TIMEOUT)
+    assert time.monotonic() - began < TIMEOUT + 2.5

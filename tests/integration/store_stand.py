@@ -30,10 +30,12 @@ from alertd.ports.stores import ChannelPlan, Claim, NewAlert, Outcome, StoredAle
 from alertd.storage import Store
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
 
 PUSH = ChannelPlan("push", "webpush", broadcast=False, provable=State.ACCEPTED)
+CHAT = ChannelPlan("chat", "telegram", broadcast=True, provable=State.DELIVERED, idempotent=False)
 MAIL = ChannelPlan("mail", "email", broadcast=False, provable=State.DELIVERED)
 HOOK = ChannelPlan("hook", "webhook", broadcast=True, provable=State.DELIVERED)
 

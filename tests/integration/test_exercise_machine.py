@@ -6,45 +6,20 @@ every status, cohorts, drafts, updates and cancels; then looks at every parcel t
 
 import asyncio
 import itertools
-import os
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, ClassVar
 
-import httpx
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, rule
 
-from alertd.app import build
-from alertd.daemon import living
-from alertd.notify import Notifier
-from alertd.sandbox.fake import FakeAdapter, FakeProvider
-from alertd.settings import load
-from tests.integration.api_stand import ROOT, _free_port
+from tests.integration.fake_house import FakeHouse, alert, fake_house
 
-RUNS = int(os.environ.get("ALERTD_MACHINE_RUNS", "1000"))
 ZONES = ["048028", "048014"]
 STATUSES = ["Actual", "Exercise", "Test", "System"]
-CONFIG = """
-[service]
-name = "Comune di Prova"
-sender = "prova@comune.example.it"
-zones = ["{zones}"]
-state = "{state}"
-[api]
-listen = "127.0.0.1:{port}"
-[channels.people]
-adapter = "fake"
-[channels.square]
-adapter = "fake"
-addressed = false
-[channels.drillground]
-adapter = "fake"
-addressed = false
-exercise = true
-"""
 
 
 class _House:
@@ -53,49 +28,23 @@ class _House:
     def __init__(self) -> None:
         self.runner = asyncio.Runner()
         self.stack = AsyncExitStack()
-        self.providers: dict[str, FakeProvider] = {}
-        self.runner.run(self._open())
+        self.it = self.runner.run(self._open())
+        self.providers = self.it.providers
 
-    async def _open(self) -> None:
+    async def _open(self) -> FakeHouse:
         folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
-        file = folder / "alertd.toml"
-        zones = ROOT / "config" / "zones" / "*.geojson"
-        file.write_text(CONFIG.format(zones=zones, state=folder / "state", port=_free_port()))
-        loaded = load(file, environ={}, adapters={"fake": lambda: FakeAdapter})
-        self.providers = {name: channel.config.provider for name, channel in loaded.channels.items()}  # type: ignore[attr-defined]
-        house = await self.stack.enter_async_context(build(loaded))
-        await self.stack.enter_async_context(living(house, Notifier(None)))
-        token = (folder / "state" / "bootstrap-token").read_text().strip()
-        drill = await house.access.create(
-            "drill", frozenset({"alerts:send", "alerts:read"}), frozenset({"Exercise", "Test"}), actor="test"
-        )
-        writer = await house.access.create("writer", frozenset({"alerts:draft"}), None, actor="test")
-        self.tokens = {"admin": token, "drill": drill, "writer": writer}
-        self.client = await self.stack.enter_async_context(
-            httpx.AsyncClient(transport=httpx.ASGITransport(house.web), base_url="http://127.0.0.1")
-        )
+        it = await self.stack.enter_async_context(fake_house(folder))
+        access = it.house.access
+        drill = frozenset({"Exercise", "Test"})
+        it.tokens["drill"] = await access.create("drill", frozenset({"alerts:send"}), drill, actor="test")
+        it.tokens["writer"] = await access.create("writer", frozenset({"alerts:draft"}), None, actor="test")
+        return it
 
     def call(self, method: str, path: str, body: object = None, *, who: str = "admin") -> tuple[int, Any]:
-        return self.runner.run(self._call(method, path, body, who))
+        return self.runner.run(self.it.call(method, path, body, who=who))
 
-    async def _call(self, method: str, path: str, body: object, who: str) -> tuple[int, Any]:
-        headers = {"Authorization": f"Bearer {self.tokens[who]}"}
-        answer = await self.client.request(method, path, json=body, headers=headers)
-        return answer.status_code, answer.json() if answer.content else None
-
-    def settled(self, alert_id: str) -> None:
-        self.runner.run(self._settled(alert_id))
-
-    async def _settled(self, alert_id: str) -> None:
-        async with asyncio.timeout(20):
-            while True:
-                _, receipts = await self._call("GET", f"/v1/alerts/{alert_id}/receipts", None, "admin")
-                if receipts["state"] in {"draft", "rejected"} or not (
-                    receipts["state"] in {"pending", "active"}
-                    or any(c["queued"] + c["sending"] + c["retrying"] for c in receipts["channels"])
-                ):
-                    return
-                await asyncio.sleep(0.002)
+    def settled(self, *alert_ids: str) -> None:
+        self.runner.run(self.it.settled(*alert_ids))
 
     def close(self) -> None:
         self.runner.run(self.stack.aclose())
@@ -103,16 +52,7 @@ class _House:
 
 
 def _alert(status: str, zones: list[str], channels: list[str] | None) -> dict[str, Any]:
-    info = {
-        "language": "it-IT",
-        "category": ["Met"],
-        "event": "Prova",
-        "urgency": "Immediate",
-        "severity": "Severe",
-        "certainty": "Likely",
-        "area": [{"zone": zone} for zone in zones],
-    }
-    return {"purpose": "emergency", "status": status, "channels": channels, "info": [info]}
+    return alert(status, zones=tuple(zones), channels=channels)
 
 
 class Drills(RuleBasedStateMachine):
@@ -207,8 +147,7 @@ class Drills(RuleBasedStateMachine):
             self.statuses[answer["id"]] = self.statuses[original]
 
     def teardown(self) -> None:
-        for alert_id in self.statuses:
-            self.it.settled(alert_id)
+        self.it.settled(*self.statuses)
         for channel, provider in self.it.providers.items():
             for parcel in provider.parcels:
                 status = self.statuses[parcel.key.partition("-")[0]]
@@ -221,13 +160,22 @@ class Drills(RuleBasedStateMachine):
             self.it.call("DELETE", f"/v1/subscribers/{person}")
 
 
-def test_drills_never_reach_the_public() -> None:
+def _run(runs: int) -> None:
     try:
         Drills.TestCase.settings = settings(
-            max_examples=RUNS, stateful_step_count=8, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=runs, stateful_step_count=8, deadline=None, suppress_health_check=list(HealthCheck)
         )
         Drills.TestCase("runTest").runTest()
     finally:
         if Drills.house is not None:
             Drills.house.close()
             Drills.house = None
+
+
+def test_drills_never_reach_the_public() -> None:
+    _run(150)
+
+
+@pytest.mark.campaign
+def test_drills_never_reach_the_public_in_a_thousand_runs() -> None:
+    _run(1_000)

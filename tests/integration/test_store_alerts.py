@@ -31,6 +31,7 @@ from alertd.domain.geo import Circle, Point, Polygon
 from alertd.domain.problems import Conflict, Forbidden, NotFound
 from alertd.ports.stores import Answer, IdempotencyKey
 from tests.integration.store_stand import (
+    CHAT,
     HOOK,
     HOUR,
     MAIL,
@@ -112,13 +113,13 @@ def _full_alert() -> Alert:
 async def test_an_alert_comes_back_without_loss(tmp_path: Path) -> None:
     alert = _full_alert()
     async with opened(tmp_path) as store:
-        await store.accept(new(HOOK, PUSH, alert=alert))
+        await store.accept(new(HOOK, PUSH, CHAT, alert=alert))
         stored = await store.get_alert(alert.id)
         assert stored.alert == alert
         onset = stored.alert.info[0].onset
         assert onset is not None
         assert onset.utcoffset() == timedelta(hours=1), "the offset the officer wrote is kept"
-        assert stored.planned_channels == ("hook", "push")
+        assert stored.plans == (CHAT, HOOK, PUSH)
         assert (stored.accepted_at, stored.deadline, stored.created_by) == (NOW, NOW + 6 * HOUR, "officer")
         assert await store.find_by_identifier("it-full") == stored
 

@@ -83,12 +83,49 @@ async def test_a_cancel_waits_for_what_is_in_flight_and_then_reaches_it(tmp_path
         assert await plan_all(store, window=2) == 1, "it does not wait for the slowest"
         await store.settle(outcomes(flying, Event.FAIL, Reason.BAD_REQUEST, ids=ids[1:2]))
         await store.settle(outcomes(flying, Event.RETRY, Reason.BROKEN, ids=ids[2:3], exposed=True))
-        assert await store.recover(NOW + 61 * SECOND, everything=False) == 1
+        assert await store.recover(NOW + 61 * SECOND) == 1
         assert await plan_all(store, window=2) == 2
         assert await _swept(store) == 2
         assert await sent(store) == 5
         assert await state_of(store, cancel.alert) is AlertState.COMPLETE
         check_whole(tmp_path)
+
+
+async def test_a_cancel_does_not_overtake_a_second_attempt_in_flight(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await enrolled(store, 3)
+        first = new(PUSH, HOOK)
+        await store.accept(first)
+        await plan_all(store)
+        for channel in ("push", "hook"):
+            await store.settle(outcomes(await claimed(store, channel), Event.RETRY, Reason.TIMEOUT, exposed=True))
+        again = [await claimed(store, name, limit=2, now=NOW + 10 * SECOND) for name in ("push", "hook")]
+        await store.accept(following(first.alert, MsgType.CANCEL, PUSH, HOOK))
+        assert await plan_all(store) == 1, "exposed by the first attempt, but the second is out"
+        for claim in again:
+            await store.settle(outcomes(claim, Event.ACCEPT))
+        assert await plan_all(store) == 3
+        threads = [row.thread for row in (await claimed(store)).rows]
+        assert sorted(filter(None, threads)) == sorted(f"ref-{row.delivery_id}" for row in again[0].rows)
+        check_whole(tmp_path)
+
+
+async def test_a_cancel_does_not_overtake_the_update_in_flight_to_who_had_the_original(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await enrolled(store, 2)
+        first = new(PUSH)
+        await store.accept(first)
+        await plan_all(store)
+        await sent(store)
+        update = following(first.alert, MsgType.UPDATE, PUSH)
+        await store.accept(update)
+        await plan_all(store)
+        flying = await claimed(store, limit=1)
+        await store.accept(following(update.alert, MsgType.CANCEL, PUSH, older=(first.alert.id,)))
+        assert await plan_all(store) == 1
+        await store.settle(outcomes(flying, Event.ACCEPT))
+        assert await plan_all(store) == 1
+        assert {row.thread for row in (await claimed(store)).rows} >= {f"ref-{flying.rows[0].delivery_id}"}
 
 
 async def test_an_update_goes_to_those_who_had_it_and_to_its_own_audience(tmp_path: Path) -> None:

@@ -42,11 +42,11 @@ BIG = ("delivery", "endpoint", "subscriber", "audit", "alert", "idempotency", "p
 
 TERMS: Mapping[str, Any] = {
     "alert_id": "a5", "alert_seq": 5, "after": 10, "at": 1, "batch": "{}", "before": 10, "by": "x", "channel": "push",
-    "claimed_at": 1, "cohort": "public", "cursor": 0, "depth": 1, "due_at": None, "everything": 0, "id": "a5",
+    "claimed_at": 1, "cohort": "public", "cursor": 0, "depth": 1, "due_at": None, "id": "a5",
     "identifier": "i5", "ids": "[1,2]", "key": "k", "keys": "[]", "known": 0, "limit": 100, "now": 1, "owner": "o",
     "priority": 0, "purpose": 1, "reasons": "[]", "rows": "[]", "seq": 5, "sets": "[]", "state": "expired", "token": 7,
     "until": 100, "upper": 1000, "whole1": 1, "whole2": 1, "whole3": 1, "whole4": 1, "window": 100, "zoned": 1,
-    "endpoints": "[]", "reason": None, "attempted": 1, "exposed": 1, "pending": 0,
+    "endpoints": "[]", "reason": None, "attempted": 1, "exposed": 1, "pending": 0, "flying": 1, "latest": 1,
 }  # fmt: skip
 
 
@@ -71,7 +71,10 @@ STATEMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "own window": (plan_sql.OWN_WINDOW, ("endpoint_active (channel=? AND id>? AND id<?)",)),
     "own page": (plan_sql.OWN, ("endpoint_active", "SEARCH s USING INTEGER PRIMARY KEY", "SEARCH x USING PRIMARY KEY")),
     "follow window": (plan_sql.FOLLOW_WINDOW, (UNIQUE + "delivery",)),
-    "follow page": (plan_sql.FOLLOW, (UNIQUE + "delivery", "SEARCH e USING INTEGER PRIMARY KEY")),
+    "follow page": (
+        plan_sql.FOLLOW,
+        (UNIQUE + "delivery", "SEARCH e USING INTEGER PRIMARY KEY", "SEARCH n USING PRIMARY KEY"),
+    ),
     "follow post": (plan_sql.FOLLOW_POST, (UNIQUE + "delivery",)),
     "in flight": (plan_sql.IN_FLIGHT, ("SEARCH t USING PRIMARY KEY",)),
     "new zone sets": (selection.NEW_SETS, ("INTEGER PRIMARY KEY",)),
@@ -91,6 +94,8 @@ STATEMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "next deadline": (sweep.NEXT_DEADLINE, ("alert_live|alert_by_state",)),
     "stopped": (sweep.STOPPED, ("tally_waiting",)),
     "waiting": (sweep.WAITING, ("delivery_waiting",)),
+    "ahead": (sweep.AHEAD, ("tally_waiting", "delivery_waiting (alert_seq=? AND channel=? AND due_at>?)")),
+    "pull back": (sweep.PULL_BACK, ("SEARCH delivery USING INTEGER PRIMARY KEY",)),
     "end": (sweep.END, ("SEARCH delivery USING INTEGER PRIMARY KEY",)),
     "failed": (decide.FAILED, (UNIQUE + "delivery",)),
     "requeue": (decide.REQUEUE, (UNIQUE + "delivery",)),
@@ -109,7 +114,7 @@ STATEMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "alert by id": (_compiled(alerts.by_id("a5")), (UNIQUE + "alert",)),
     "alert by identifier": (_compiled(alerts.by_identifier("i5")), (UNIQUE + "alert",)),
     "ancestors": (_compiled(alerts.ancestors_of([5])), ("SEARCH alert_ancestor USING PRIMARY KEY",)),
-    "channels": (_compiled(alerts.channels_of([5])), ("SEARCH plan USING PRIMARY KEY",)),
+    "plans": (_compiled(alerts.plans_of([5])), ("SEARCH tally USING PRIMARY KEY",)),
     "alerts": (_listed(), ("INTEGER PRIMARY KEY",)),
     "alerts in a state": (_listed(states=(AlertState.DRAFT,)), ("alert_by_state",)),
     "public alerts": (_listed(public=True), ("alert_public",)),
@@ -145,7 +150,7 @@ _ROWS: Mapping[str, Mapping[str, str]] = {
         "cursor": "0", "zone_sets": "0", "done": "i % 100 <> 0", "cut": "0",
     },
     "tally": {
-        "alert_seq": "i", "channel": "'push'", "adapter": "'webpush'", "broadcast": "0", "provable": "'accepted'",
+        "alert_seq": "i", "channel": "'push'", "adapter": "'webpush'", "broadcast": "0", "provable": "'accepted'", "idempotent": "1",
         "priority": "i % 4", "queued": "iif(i % 100, 0, 5)",
     },
     "delivery": {

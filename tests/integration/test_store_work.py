@@ -3,12 +3,17 @@
 import asyncio
 from pathlib import Path
 
-from alertd.domain.alert import AlertState, Purpose, Severity
+import pytest
+
+from alertd.domain.alert import AlertState, MsgType, Purpose, Severity
 from alertd.domain.delivery import Event, Reason, State
 from alertd.domain.subscriber import Cohort, Endpoint, EndpointState
 from alertd.ports.stores import Target
+from alertd.storage.types import clean
 from tests.integration.store_stand import (
     ALL_BLOCKS,
+    CHAT,
+    EPOCH,
     EVERYONE,
     HOOK,
     HOUR,
@@ -17,9 +22,11 @@ from tests.integration.store_stand import (
     PUSH,
     SECOND,
     a_subscriber,
+    an_alert,
     check_whole,
     claimed,
     enrolled,
+    following,
     mail,
     new,
     opened,
@@ -216,7 +223,7 @@ async def test_a_retry_is_due_when_it_says(tmp_path: Path) -> None:
         await enrolled(store, 2)
         await store.accept(new(PUSH))
         await plan_all(store)
-        assert await store.next_due("push", 0) == NOW
+        assert await store.next_due("push", 0) == EPOCH, "a first attempt waits for no time"
         claim = await claimed(store)
         assert await store.next_due("push", 0) is None
         await store.settle(outcomes(claim, Event.RETRY, Reason.RATE_LIMITED))
@@ -246,7 +253,7 @@ async def test_a_zombies_outcome_changes_nothing(tmp_path: Path) -> None:
         await store.accept(first)
         await plan_all(store)
         old = await claimed(store)
-        assert await store.recover(NOW + 61 * SECOND, everything=False) == 3
+        assert await store.recover(NOW + 61 * SECOND) == 3
         assert await store.settle(outcomes(old, Event.ACCEPT)) == set(), "its lease has ended"
         assert await states(store, first.alert.id) == {State.RETRYING: 3}
         fresh = await claimed(store, now=NOW + 61 * SECOND)
@@ -289,16 +296,16 @@ async def test_one_delivery_named_twice_is_settled_once(tmp_path: Path) -> None:
         check_whole(tmp_path)
 
 
-async def test_a_lease_holds_until_it_ends_and_can_be_extended(tmp_path: Path) -> None:
+async def test_everything_in_flight_is_taken_back_whatever_the_clock_says(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         await enrolled(store, 2)
         await store.accept(new(PUSH))
         await plan_all(store)
         claim = await claimed(store)
-        assert await store.recover(NOW + 59 * SECOND, everything=False) == 0
-        await store.extend(claim.token, until=NOW + 120 * SECOND)
-        assert await store.recover(NOW + 90 * SECOND, everything=False) == 0
-        assert await store.recover(NOW + 121 * SECOND, everything=False) == 2
+        await store.extend(claim.token, until=NOW + HOUR)
+        assert await store.recover(NOW - HOUR) == 2
+        assert await store.recover(NOW) == 0
+        check_whole(tmp_path)
 
 
 async def test_what_a_crash_left_in_flight_may_have_arrived(tmp_path: Path) -> None:
@@ -310,12 +317,95 @@ async def test_what_a_crash_left_in_flight_may_have_arrived(tmp_path: Path) -> N
         claim = await claimed(store)
         await store.settle(outcomes(claim, Event.ACCEPT, ids=[claim.rows[0].delivery_id]))
     async with opened(tmp_path) as store:
-        assert await store.recover(NOW + SECOND, everything=True) == 2
+        assert await store.recover(NOW + SECOND) == 2
         rows = await store.deliveries(first.alert.id, channel=None, state=State.RETRYING, limit=9, after=0)
         assert [(row.reason, row.attempts, row.started_at) for row in rows] == [(Reason.INTERRUPTED, 1, NOW)] * 2
         assert sql(tmp_path, "SELECT count(*) FROM delivery WHERE exposed = 1") == [(3,)]
         again = await claimed(store, now=NOW + SECOND)
         assert again.token > claim.token
+        check_whole(tmp_path)
+
+
+async def test_what_a_crash_interrupted_is_not_repeated_where_it_would_be_noticed(tmp_path: Path) -> None:
+    emergency, news = new(CHAT), new(CHAT, alert=an_alert(purpose=Purpose.EVENT))
+    safe = new(HOOK, alert=an_alert(purpose=Purpose.EVENT))
+    async with opened(tmp_path) as store:
+        for one in (emergency, news, safe):
+            await store.accept(one)
+        await plan_all(store)
+        for channel in ("chat", "chat", "hook"):
+            await claimed(store, channel)
+        assert await store.recover(NOW + SECOND) == 3
+        assert await states(store, emergency.alert.id, "chat") == {State.RETRYING: 1}
+        assert await states(store, safe.alert.id, "hook") == {State.RETRYING: 1}
+        assert await states(store, news.alert.id, "chat") == {State.FAILED: 1}
+        (row,) = await store.deliveries(news.alert.id, channel=None, state=None, limit=9, after=0)
+        assert (row.reason, row.attempts, row.settled_at) == (Reason.INTERRUPTED, 1, NOW + SECOND)
+        assert sql(tmp_path, "SELECT count(*) FROM delivery WHERE exposed = 1") == [(3,)]
+        stored = await store.get_alert(news.alert.id)
+        assert (stored.state, stored.settled_at) == (AlertState.COMPLETE, NOW + SECOND)
+        (tally,) = await store.tallies(news.alert.id)
+        assert (tally.attempts, tally.last_settled_at) == (1, NOW + SECOND)
+        assert await store.requeue(news.alert.id, actor="officer", at=NOW + SECOND) == 1
+        check_whole(tmp_path)
+
+
+async def test_a_first_attempt_does_not_wait_for_a_clock_that_was_set_back(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await enrolled(store, 2)
+        first, second, cancelled = new(PUSH, HOOK), new(PUSH), new(HOOK)
+        for one in (first, second, cancelled):
+            await store.accept(one)
+        await plan_all(store)
+        await sent(store, "hook", now=NOW - HOUR)
+        await store.accept(following(cancelled.alert, MsgType.CANCEL, HOOK))
+        await plan_all(store)
+        assert (await claimed(store, "hook", now=NOW - HOUR)).rows
+        pages = [await claimed(store, limit=1, now=NOW - HOUR) for _ in range(4)]
+        ids = [page.rows[0].delivery_id for page in pages]
+        assert ids == sorted(ids), "first come, first served"
+        assert [page.rows[0].alert_id for page in pages] == [first.alert.id] * 2 + [second.alert.id] * 2
+        (shown,) = await store.deliveries(first.alert.id, channel="hook", state=None, limit=9, after=0)
+        assert shown.due_at is None
+
+
+async def test_what_waits_for_a_clock_that_was_set_back_is_pulled_back(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await enrolled(store, 3)
+        await store.accept(new(PUSH))
+        await plan_all(store)
+        soon, late = await claimed(store, limit=1), await claimed(store, limit=1)
+        back = NOW - HOUR
+        await store.settle(outcomes(soon, Event.RETRY, Reason.UNAVAILABLE, due_at=back + 5 * SECOND))
+        await store.settle(outcomes(late, Event.RETRY, Reason.UNAVAILABLE, due_at=NOW + 9 * SECOND))
+        await sent(store, now=back)
+        assert await store.rebase(back, latest=back + 300 * SECOND) == 1
+        assert [row.delivery_id for row in (await claimed(store, now=back)).rows] == [late.rows[0].delivery_id]
+        assert await store.next_due("push", 0) == back + 5 * SECOND, "what was not too far off keeps its time"
+        assert await store.rebase(back, latest=EPOCH) == 1, "never later than now is not asked for"
+        assert await store.rebase(back, latest=EPOCH) == 0
+        check_whole(tmp_path)
+
+
+@pytest.mark.parametrize("poison", ["\udcff", "a\ud800b", "n\0ul", "\0", "è\udc00\0"])
+async def test_an_odd_reference_costs_nobody_his_receipt(tmp_path: Path, poison: str) -> None:
+    async with opened(tmp_path) as store:
+        await enrolled(store, 3)
+        first = new(PUSH)
+        await store.accept(first)
+        await plan_all(store)
+        claim = await claimed(store)
+        batch = outcomes(claim, Event.ACCEPT)
+        batch[1] = batch[1]._replace(ref=poison)
+        assert len(await store.settle(batch)) == 3
+        rows = await store.deliveries(first.alert.id, channel=None, state=None, limit=9, after=0)
+        refs = {row.id: row.ref for row in rows}
+        assert refs[batch[0].delivery_id] == batch[0].ref
+        assert refs[batch[1].delivery_id] == (clean(poison) or None)
+        await store.accept(following(first.alert, MsgType.CANCEL, PUSH))
+        await plan_all(store)
+        threads = {row.endpoint_id: row.thread for row in (await claimed(store)).rows}
+        assert threads[claim.rows[1].endpoint_id] == (clean(poison) or None)
         check_whole(tmp_path)
 
 

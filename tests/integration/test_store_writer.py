@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from alertd.domain.alert import Purpose
 from alertd.domain.problems import Unavailable
 from alertd.storage import Store, StoreBusy, StoreMisconfigured
+from alertd.storage.checkpoint import Checkpointer
 from alertd.storage.connect import run, scalar
 from alertd.storage.database import Database
 from alertd.storage.lock import Gate
@@ -196,16 +198,125 @@ async def test_the_log_does_not_grow_without_bound(tmp_path: Path) -> None:
 
 async def test_checkpoints_never_run_beside_a_write_of_another_process(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
-        gate = Gate(tmp_path / "alertd.db")
+        gate = Gate(tmp_path / "alertd.db", busy_seconds=1)
         with gate.writing():
             await store.accept(new(HOOK))
-            own = Gate(tmp_path / "alertd.db")
+            own = Gate(tmp_path / "alertd.db", busy_seconds=1)
             with own.checkpointing() as ours:
                 assert not ours
             own.close()
         with gate.checkpointing() as ours:
             assert ours
         gate.close()
+
+
+async def test_a_process_stopped_in_a_checkpoint_holds_nobody_up_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alertd.storage.database.BUSY_SECONDS", 0.05)
+    async with opened(tmp_path) as store:
+        stopped = Gate(tmp_path / "alertd.db", busy_seconds=1)
+        with stopped.checkpointing() as ours:
+            assert ours
+            refused = await asyncio.gather(*(store.accept(new(HOOK)) for _ in range(5)), return_exceptions=True)
+            assert [type(answer) for answer in refused] == [Unavailable] * 5
+            assert "alertd.db.gate" in str(refused[0])
+            assert store.alive()
+        await store.accept(new(HOOK))
+        stopped.close()
+        assert sql(tmp_path, "SELECT count(*) FROM alert") == [(1,)]
+
+
+async def test_a_bug_beside_a_job_does_not_end_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(tmp_path) as store:
+
+        def broken(*_: object, **__: object) -> None:
+            raise ZeroDivisionError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Checkpointer, "after_group", broken)
+            patch.setattr(Checkpointer, "when_idle", broken)
+            await store.accept(new(HOOK))
+            await store.accept(new(HOOK))
+        assert store.alive()
+        await store.accept(new(HOOK))
+        assert "bug in the store's writer" in caplog.text
+
+
+async def test_a_log_that_cannot_be_seen_does_not_end_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as store:
+        real = Path.stat
+
+        def blind(path: Path, **terms: Any) -> os.stat_result:
+            if path.name.endswith("-wal"):
+                raise OSError(5, "Input/output error")
+            return real(path, **terms)
+
+        monkeypatch.setattr(Path, "stat", blind)
+        for _ in range(3):
+            await store.accept(new(HOOK))
+        assert store.alive()
+
+
+async def test_a_writer_held_up_too_long_is_not_alive_and_one_that_waits_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as store:
+        assert store.alive()
+        monkeypatch.setattr("alertd.storage.writer.STUCK_SECONDS", 0.0)
+        blocker = _Blocker(store._db)
+        await blocker.entered()
+        assert not store.alive()
+        monkeypatch.setattr("alertd.storage.writer.STUCK_SECONDS", 30.0)
+        assert store.alive()
+        blocker.let_go()
+        await blocker.done
+    assert not store.alive(), "closed"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_a_writer_that_ended_takes_no_more_and_says_so(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+
+        def end(_: Connection) -> None:
+            raise SystemExit
+
+        writer = store._db._writer
+        waiting = asyncio.ensure_future(store._db.write(end))
+        await asyncio.to_thread(writer._thread.join, 10)
+        assert not store.alive()
+        with pytest.raises(Unavailable, match="ended"):
+            await store.accept(new(HOOK))
+        waiting.cancel()
+
+
+async def test_heavy_reads_do_not_delay_the_road(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        go = threading.Event()
+
+        def heavy(_: Connection) -> None:
+            go.wait(30)
+
+        reads = [asyncio.ensure_future(store._db.read(heavy)) for _ in range(20)]
+        await asyncio.sleep(0)
+        accepted = new(HOOK)
+        async with asyncio.timeout(10):
+            assert await store.answer("officer", "k") is None
+            await store.accept(accepted)
+            assert await store.next_plan() is not None
+            assert await store.next_due("hook", 0) is None
+            assert await store.find_token("d") is None
+            assert await store.next_deadline(accepted.accepted_at) is not None
+            assert not await store.has_audience("push", cohort=accepted.cohort, purpose=Purpose.EVENT, targets=())
+            many = [store.get_alert(accepted.alert.id) for _ in range(50)]
+            assert len(await asyncio.gather(*many)) == 50
+        assert not any(read.done() for read in reads)
+        go.set()
+        await asyncio.gather(*reads)
 
 
 async def test_a_second_daemon_is_refused_by_name_and_a_command_is_not(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+from alertd.core.circuits import Circuits
 from alertd.core.gate import Gate
 from alertd.core.page import GatedPage
 from alertd.core.revoked import Revoked
@@ -17,7 +18,8 @@ POLICY = CircuitPolicy(threshold=3, base=1.0, cap=60.0)
 
 
 def gate(clock: ManualClock, *, rate: float | None = None, halts: int = 3, concurrency: int = 1000) -> Gate:
-    return Gate(clock, rate=rate, concurrency=concurrency, halts=halts, policy=POLICY)
+    circuits = Circuits(clock, halts=halts, policy=POLICY)
+    return Gate(clock, rate=rate, concurrency=concurrency, circuits=circuits)
 
 
 def page(clock: ManualClock, at: Gate, count: int = 3, *, priority: int = SERVICE, revoked: Revoked | None = None):
@@ -97,28 +99,28 @@ async def test_no_second_sees_more_than_the_rate_and_one() -> None:
 async def test_retry_after_of_one_origin_holds_that_origin_alone() -> None:
     clock = ManualClock()
     at = gate(clock)
-    at.failed("a.example", Retry(Reason.RATE_LIMITED, after=30, hold=Hold.ORIGIN))
+    at.circuits.failed("a.example", Retry(Reason.RATE_LIMITED, after=30, hold=Hold.ORIGIN))
     it = page(clock, at, 4)
     assert [p.delivery_id for p in await it.take(4)] == [2, 4]
     assert dict(it.left) == {1: clock.now() + timedelta(seconds=30), 3: clock.now() + timedelta(seconds=30)}
-    at.succeeded("a.example")
+    at.circuits.succeeded("a.example")
     assert len(await page(clock, at, 4).take(4)) == 2, "a success that was under way does not shorten the hold"
     await clock.advance(30)
     assert [p.delivery_id for p in await page(clock, at, 4).take(4)] == [1, 2, 4], "then one probe first"
-    at.succeeded("a.example")
+    at.circuits.succeeded("a.example")
     assert len(await page(clock, at, 4).take(4)) == 4
 
 
 async def test_retry_after_of_the_channel_holds_all() -> None:
     clock = ManualClock()
     at = gate(clock)
-    at.failed("", Retry(Reason.RATE_LIMITED, after=5, hold=Hold.CHANNEL))
+    at.circuits.failed("", Retry(Reason.RATE_LIMITED, after=5, hold=Hold.CHANNEL))
     it = page(clock, at)
     assert await it.take() == ()
     assert {due for _, due in it.left} == {clock.now() + timedelta(seconds=5)}
     await clock.advance(5)
     assert len(await page(clock, at).take(3)) == 1, "one probe first"
-    at.succeeded("a.example")
+    at.circuits.succeeded("a.example")
     assert len(await page(clock, at).take(3)) == 3
 
 
@@ -126,11 +128,11 @@ async def test_a_circuit_opens_probes_with_one_parcel_and_closes() -> None:
     clock = ManualClock()
     at = gate(clock)
     for _ in range(POLICY.threshold):
-        at.failed("a.example", Retry(Reason.UNAVAILABLE))
+        at.circuits.failed("a.example", Retry(Reason.UNAVAILABLE))
     assert [p.delivery_id for p in await page(clock, at, 4).take(4)] == [2, 4]
     await clock.advance(1)
     assert [p.delivery_id for p in await page(clock, at, 5).take(5)] == [1, 2, 4], "one probe, the rest deferred"
-    at.succeeded("a.example")
+    at.circuits.succeeded("a.example")
     assert len(await page(clock, at, 5).take(5)) == 5
 
 
@@ -138,34 +140,36 @@ async def test_a_failed_probe_waits_twice_as_long() -> None:
     clock = ManualClock()
     at = gate(clock)
     for _ in range(POLICY.threshold):
-        at.failed("a.example", Retry(Reason.CONNECT))
+        at.circuits.failed("a.example", Retry(Reason.CONNECT))
     await clock.advance(1)
-    assert at.admit("a.example") is None
-    at.failed("a.example", Retry(Reason.CONNECT))
-    assert at.admit("a.example") == clock.now() + timedelta(seconds=2)
+    assert at.circuits.admit("a.example") is None
+    at.circuits.failed("a.example", Retry(Reason.CONNECT))
+    assert at.circuits.admit("a.example") == clock.now() + timedelta(seconds=2)
 
 
 async def test_one_foreign_subscription_cannot_silence_a_channel() -> None:
     clock = ManualClock()
     at = gate(clock)
+    for number in range(50):
+        assert not at.circuits.halt("b.example", number, Reason.CREDENTIALS)
+        at.circuits.succeeded("b.example")
     for _ in range(50):
-        assert not at.halt("b.example", Reason.CREDENTIALS)
-        at.succeeded("b.example")
-    assert at.channel_closed_until() is None
+        assert not at.circuits.halt("b.example", 1, Reason.CREDENTIALS), "however often it says so"
+    assert at.circuits.channel_closed_until() is None
 
 
 async def test_halts_in_a_row_close_the_channel_and_a_success_opens_it() -> None:
     clock = ManualClock()
     at = gate(clock)
-    assert [at.halt("b.example", Reason.CREDENTIALS) for _ in range(3)] == [False, False, True]
-    assert at.halted is Reason.CREDENTIALS
+    assert [at.circuits.halt("b.example", number, Reason.CREDENTIALS) for number in range(3)] == [False, False, True]
+    assert at.circuits.halted is Reason.CREDENTIALS
     assert await page(clock, at).take(3) == ()
     await clock.advance(5)
     probe = page(clock, at)
     assert [p.delivery_id for p in await probe.take(3)] == [1]
-    assert at.channel_closed_until() is not None, "while one probes the others wait"
-    at.succeeded("a.example")
-    assert at.halted is None
+    assert at.circuits.channel_closed_until() is not None, "while one probes the others wait"
+    at.circuits.succeeded("a.example")
+    assert at.circuits.halted is None
     assert len(await page(clock, at).take(3)) == 3
 
 
@@ -195,20 +199,41 @@ async def test_news_that_hangs_leaves_the_emergency_its_own_slots() -> None:
 async def test_a_channel_probe_that_meets_a_dead_origin_lets_another_probe() -> None:
     clock = ManualClock()
     at = gate(clock)
-    for _ in range(3):
-        at.halt("b.example", Reason.CREDENTIALS)
+    for number in range(3):
+        at.circuits.halt("b.example", number, Reason.CREDENTIALS)
     await clock.advance(5)
-    assert at.admit("a.example") is None
-    at.failed("a.example", Retry(Reason.TIMEOUT))
-    assert at.admit("b.example") is None, "not closed for ever"
+    assert at.circuits.admit("a.example") is None
+    at.circuits.failed("a.example", Retry(Reason.TIMEOUT))
+    assert at.circuits.admit("b.example") is None, "not closed for ever"
 
 
 async def test_a_deferred_parcel_spends_no_probe() -> None:
     clock = ManualClock()
     at = gate(clock)
-    for _ in range(3):
-        at.halt("b.example", Reason.CREDENTIALS)
+    for number in range(3):
+        at.circuits.halt("b.example", number, Reason.CREDENTIALS)
     await clock.advance(5)
-    at.failed("a.example", Retry(Reason.RATE_LIMITED, after=60, hold=Hold.ORIGIN))
-    assert at.admit("a.example") is not None
-    assert at.admit("b.example") is None
+    at.circuits.failed("a.example", Retry(Reason.RATE_LIMITED, after=60, hold=Hold.ORIGIN))
+    assert at.circuits.admit("a.example") is not None
+    assert at.circuits.admit("b.example") is None
+
+
+async def test_a_step_of_the_wall_clock_moves_no_hold() -> None:
+    clock = ManualClock()
+    at = gate(clock)
+    at.circuits.failed("a.example", Retry(Reason.RATE_LIMITED, after=30, hold=Hold.ORIGIN))
+    clock._start -= timedelta(hours=1)
+    assert at.circuits.admit("a.example") == clock.now() + timedelta(seconds=30)
+    await clock.advance(30)
+    assert at.circuits.admit("a.example") is None
+    at.circuits.succeeded("a.example")
+    assert not at.circuits.watching
+
+
+async def test_an_absurd_retry_after_is_a_day() -> None:
+    clock = ManualClock()
+    at = gate(clock)
+    for after in (1e300, float("inf")):
+        at.circuits.failed("a.example", Retry(Reason.RATE_LIMITED, after=after, hold=Hold.ORIGIN))
+    at.circuits.failed("a.example", Retry(Reason.RATE_LIMITED, after=float("nan"), hold=Hold.ORIGIN))
+    assert at.circuits.admit("a.example") == clock.now() + timedelta(days=1)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.domain.alert import Area, Severity
-from alertd.domain.blocks import blocks_of, infos_for, selects
+from alertd.domain.blocks import blocks_of, infos_for
 from tests.unit.domain_words import INFOS, alert, info
 
 IT = info()
@@ -42,15 +42,6 @@ def test_worst_first_and_only_what_the_mask_selects() -> None:
     worst = info(severity=Severity.EXTREME, event="Worst")
     assert infos_for(alert(mild, worst), 0b11, "it", ()) == (worst, mild)
     assert infos_for(alert(mild, worst), 0b01, "it", ()) == (mild,)
-
-
-def test_selection_is_by_zone_and_severity() -> None:
-    (block,) = blocks_of(alert(info(severity=Severity.MODERATE)))
-    assert selects(block, frozenset({"048028"}), Severity.MINOR.rank)
-    assert not selects(block, frozenset({"048014"}), Severity.MINOR.rank)
-    assert not selects(block, frozenset({"048028"}), Severity.SEVERE.rank)
-    (whole,) = blocks_of(alert(info(area=(Area("", zones=("*",)),))))
-    assert selects(whole, frozenset({"048014"}), Severity.MINOR.rank)
 
 
 @given(st.lists(INFOS, max_size=12), st.sampled_from(["it", "en-GB", "zz"]))

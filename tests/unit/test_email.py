@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from structlog.testing import capture_logs
 
 from adapters.email import EmailAdapter
+from adapters.email import address as addresses
 from adapters.email.config import EmailConfig
 from adapters.email.identity import Identity
 from adapters.email.pool import CLOSE_AFTER, PROVE_AFTER
@@ -351,6 +352,7 @@ async def against(relay: Relay, tmp_path: Path, clock: Clock | None = None, **ch
 
 
 UNAVAILABLE = Retry(Reason.UNAVAILABLE)
+DEFERRED = Retry(Reason.DEFERRED)
 REPLIES = [
     ("CONNECT", "421 4.3.2 not now", UNAVAILABLE),
     ("CONNECT", "450 4.7.1 slow down", UNAVAILABLE),
@@ -367,9 +369,12 @@ REPLIES = [
     ("MAIL", "553 no such sender", Halt(Reason.POLICY)),
     ("MAIL", "552 5.3.4 too big", Refused(Reason.TOO_LARGE)),
     ("RCPT", "421 4.3.2 closing", UNAVAILABLE),
-    ("RCPT", "450 4.2.0 greylisted", UNAVAILABLE),
-    ("RCPT", "451 4.1.2 domain not found just now", UNAVAILABLE),
-    ("RCPT", "452 4.5.3 too many recipients", UNAVAILABLE),
+    ("RCPT", "450 4.2.0 greylisted", DEFERRED),
+    ("RCPT", "451 4.7.1 greylisted too", DEFERRED),
+    ("RCPT", "451 4.1.2 domain not found just now", DEFERRED),
+    ("RCPT", "452 4.2.2 mailbox full", DEFERRED),
+    ("RCPT", "452 4.5.3 too many recipients", DEFERRED),
+    ("RCPT", "354 go on?", UNAVAILABLE),
     ("RCPT", "550 5.1.1 no such mailbox", Gone(Reason.UNSUBSCRIBED)),
     ("RCPT", "550-5.1.1 no such\r\n550 5.1.1 mailbox", Gone(Reason.UNSUBSCRIBED)),
     ("RCPT", "550 5.1.6 moved", Gone(Reason.UNSUBSCRIBED)),
@@ -658,6 +663,22 @@ def test_configurations_that_are_refused(changes, where):
     with pytest.raises(ValidationError) as caught:
         config(**changes)
     assert [str(error["loc"][0]) if error["loc"] else "" for error in caught.value.errors()] == [where]
+
+
+def test_a_domain_is_worked_out_once_and_nothing_long_or_bad_is_remembered():
+    settings = config()
+    addresses._ascii_domain.cache_clear()
+    for number in range(1_000):
+        EmailAdapter.normalize(settings, f"c{number}@perché.example")
+    info = addresses._ascii_domain.cache_info()
+    assert (info.hits, info.misses, info.currsize) == (999, 1, 1)
+    for bad in ("x" * 254, "è" * 100_000, "no domain", "a." + "\u00ad" * 300 + "it"):
+        with pytest.raises(ValueError):
+            addresses.normalize_domain(bad)
+    assert addresses._ascii_domain.cache_info().currsize == info.currsize
+    for number in range(5_000):
+        addresses.normalize_domain(f"d{number}.example.org")
+    assert addresses._ascii_domain.cache_info().currsize == info.maxsize == 4_096
 
 
 def test_names_are_stable_and_safe():

@@ -1,3 +1,4 @@
+import math
 import socket
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
@@ -7,10 +8,13 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
+from hypothesis import given
+from hypothesis import strategies as st
 from yarl import URL
 
 from adapters.exchange import Failure, Reply, open_session, post, retry_after, tls_context
 from adapters.guard import GuardedResolver, HostList, Permit, guarded_connector, only_listed, public_or_listed
+from adapters.untrusted import clean_ref, wait_of
 from alertd.domain.delivery import Reason, Refused, Retry
 from tests.unit import adapter_stand as stand
 
@@ -124,11 +128,73 @@ def test_unreadable_host_patterns_are_named(pattern: str) -> None:
         ("²", None),
         ("soon", None),
         ("", None),
+        ("9" * 8_000, 86_400.0),
+        ("0" * 100 + "7", 7.0),
+        ("inf", None),
+        ("nan", None),
+        ("1e300", None),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", None),
+        ("Mon, 01 Jan 2024 00:00:00 -99999999", None),
+        ("Mon, 01 Jan 99999 00:00:00 GMT", None),
+        ("Mon, 01 Jan " + "9" * 5_000 + " 00:00:00 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", 86_400.0),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", 0.0),
+        ("\udcff\udcfe", None),
     ],
 )
 def test_retry_after(value: str, seconds: float | None) -> None:
     assert retry_after({"Retry-After": value}, stand.NOW) == seconds
     assert retry_after({}, stand.NOW + timedelta(1)) is None
+
+
+_DATES = st.from_regex(
+    r"\A([A-Z][a-z]{2},? )?[0-9]{1,25} ?(Jan|Dec|[a-z]*) ?[0-9]{0,25}[ :0-9]{0,20} ?[+-]?[0-9]{0,25}\Z"
+)
+
+
+@given(st.text(max_size=60) | _DATES)
+def test_no_retry_after_raises_or_asks_for_more_than_a_day(value: str) -> None:
+    seconds = retry_after({"Retry-After": value}, stand.NOW)
+    assert seconds is None or 0 <= seconds <= 86_400
+
+
+_NUMBERS: list[tuple[object, float | None]] = [
+    (7, 7.0),
+    (0.5, 0.5),
+    (1e300, 86_400.0),
+    (math.inf, 86_400.0),
+    (10**400, 86_400.0),
+    (0, None),
+    (-1, None),
+    (-(10**400), None),
+    (-math.inf, None),
+    (math.nan, None),
+    (True, None),
+    ("7", None),
+    (None, None),
+    ([7], None),
+]
+
+
+@pytest.mark.parametrize(("value", "seconds"), _NUMBERS)
+def test_a_wait_out_of_json(value: object, seconds: float | None) -> None:
+    assert wait_of(value) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "ref"),
+    [
+        ("/m/1", "/m/1"),
+        ("/perché/🌊 1", "/perché/🌊 1"),
+        ("x" * 500, "x" * 500),
+        ("x" * 501, None),
+        ("", None),
+        (None, None),
+        *[(f"a{odd}b", None) for odd in "\x00\t\r\n\x1b\x7f\x85\u200b\u2028\u202e\ud800\udcff\ufeff"],
+    ],
+)
+def test_a_ref_is_clean_or_none(text: str | None, ref: str | None) -> None:
+    assert clean_ref(text) == ref
 
 
 class Names(AbstractResolver):

@@ -20,7 +20,7 @@ from alertd.storage.roster import gather
 from alertd.storage.selection import RANKS, Matcher
 from alertd.storage.settle import AFTER
 from alertd.storage.tally import bucket_of, counts, quantile
-from alertd.storage.types import instant, micros, purpose_mask, purposes_of
+from alertd.storage.types import clean, instant, micros, purpose_mask, purposes_of
 
 INSTANTS = st.datetimes(datetime(1971, 1, 1), datetime(2900, 1, 1), timezones=st.timezones())  # noqa: DTZ001 - hypothesis adds the zone
 ZONES = st.sampled_from([*"ABC", "*"])
@@ -72,6 +72,15 @@ def test_quantiles_of_a_histogram() -> None:
     assert quantile(histogram, 1.0) == quantile({bucket_of(9_000): 1}, 0.5)
     assert counts({"3": 4}) == {3: 4}
     assert counts(None) == {}
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_clean_text_can_be_stored_and_ordinary_text_stays(text: str) -> None:
+    cleaned = clean(text)
+    assert "\0" not in cleaned
+    cleaned.encode()
+    assert clean(cleaned) == cleaned
+    assert cleaned == "".join(c for c in text if c != "\0" and not "\ud800" <= c <= "\udfff")
 
 
 def test_settling_never_leaves_a_delivery_in_flight() -> None:

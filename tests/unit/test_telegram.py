@@ -45,7 +45,8 @@ def tools(tmp_path: Path) -> Tools:
 
 
 def parcel(number: int = 1, address: str = "100001", **changes: Any) -> Parcel:
-    return replace(Parcel(number, f"k{number}", number, address, notices.notice().deadline), **changes)
+    endpoint_id = number if address else 0  # a broadcast has neither
+    return replace(Parcel(number, f"k{number}", endpoint_id, address, notices.notice().deadline), **changes)
 
 
 async def send(adapter: TelegramAdapter, parcels: Sequence[Parcel], about: Notice | None = None) -> list[Verdict]:
@@ -61,7 +62,7 @@ async def send_one(adapter: TelegramAdapter, about: Notice | None = None, **chan
 
 
 class BotApi:
-    """`answer` is None (be good), (status, body), or "hang", "reset", "close", "half", "drip", "page"."""
+    """`answer` is None (be good), (status, body), or "hang", "reset", "close", "half", "drip", "page", "deep", "digits"."""
 
     def __init__(self) -> None:
         self.answer: Any = None
@@ -100,6 +101,10 @@ class BotApi:
 
     async def _misbehave(self, request: web.Request, transport: asyncio.Transport) -> web.StreamResponse:
         self.struck.set()
+        if self.answer == "deep":
+            return web.Response(body=b"[" * 200_000)
+        if self.answer == "digits":
+            return web.Response(body=b'{"ok": true, "result": ' + b"9" * 5_000 + b"}")
         if self.answer == "page":
             return web.Response(text="<html>Welcome to our Wi-Fi</html>", content_type="text/html")
         if self.answer == "drip":
@@ -182,8 +187,9 @@ async def test_an_update_answers_the_earlier_message(tmp_path):
         await send_one(adapter, update, thread="6543")
         reply = json.loads(api.calls[0][1]["reply_parameters"])
         assert (reply["message_id"], reply["allow_sending_without_reply"]) == (6543, True)
-        await send_one(adapter, update, thread="not a number")
-        assert "reply_parameters" not in api.calls[1][1]
+        for odd in ("not a number", "", "0", "-1", "٣", "9" * 10, "9" * 5000):
+            await send_one(adapter, update, thread=odd)
+            assert "reply_parameters" not in api.calls[-1][1]
 
 
 async def test_an_event_makes_no_sound(tmp_path):
@@ -197,6 +203,21 @@ async def test_a_broadcast_goes_to_the_one_chat(tmp_path):
         assert not adapter.traits.addressed
         assert await send_one(adapter, address="") == Accepted("7001")
         assert api.calls[0][1]["chat_id"] == "@ComuneMontelupo"
+
+
+async def test_what_was_made_for_the_other_kind_of_channel_is_never_posted(tmp_path):
+    """chat_id came, or went, while these waited in the queue."""
+    wrong = Refused(Reason.BAD_ADDRESS)
+    async with channel(tmp_path, chat_id="@ComuneMontelupo") as (api, adapter):
+        assert await send_one(adapter, address="100001") == wrong
+        assert await send_one(adapter, address="", endpoint_id=7) == wrong
+        assert await send_one(adapter, address="100001", endpoint_id=0) == wrong  # a confirmation
+        assert api.calls == []
+    async with channel(tmp_path) as (api, adapter):
+        assert await send_one(adapter, address="") == wrong
+        assert await send_one(adapter, address="", endpoint_id=7) == wrong
+        assert api.calls == []
+        assert await send_one(adapter, address="100001", endpoint_id=0) == Accepted("7001")
 
 
 async def test_a_group_that_moved_is_followed_once(tmp_path):
@@ -226,8 +247,12 @@ REFUSALS = [
     (answer(413, "Request Entity Too Large"), Refused(Reason.TOO_LARGE), Refused(Reason.TOO_LARGE)),
     (answer(409, "Conflict: other getUpdates"), Refused(Reason.BAD_REQUEST), Refused(Reason.BAD_REQUEST)),
     (answer(500, "Internal Server Error"), Retry(Reason.UNAVAILABLE), Retry(Reason.UNAVAILABLE)),
-    (answer(502, "Bad Gateway"), Retry(Reason.UNAVAILABLE), Retry(Reason.UNAVAILABLE)),
-    ((503, "not an object"), Retry(Reason.UNAVAILABLE), Retry(Reason.UNAVAILABLE)),
+    (answer(503, "Service Unavailable"), Retry(Reason.UNAVAILABLE), Retry(Reason.UNAVAILABLE)),
+    (answer(502, "Bad Gateway"), Retry(Reason.BROKEN), Retry(Reason.BROKEN)),
+    (answer(504, "Gateway Timeout"), Retry(Reason.BROKEN), Retry(Reason.BROKEN)),
+    ((500, {"error": "proxy"}), Retry(Reason.BROKEN), Retry(Reason.BROKEN)),
+    ((503, "not an object"), Retry(Reason.BROKEN), Retry(Reason.BROKEN)),
+    ((502, "not an object"), Retry(Reason.BROKEN), Retry(Reason.BROKEN)),
     ((403, {"error": "firewall"}), Retry(Reason.UNAVAILABLE), Retry(Reason.UNAVAILABLE)),
     ((404, {}), Retry(Reason.UNAVAILABLE), Retry(Reason.UNAVAILABLE)),
     ((200, {"ok": False, "description": "?"}), Retry(Reason.BROKEN), Retry(Reason.BROKEN)),
@@ -268,6 +293,59 @@ REFUSALS = [
 ]
 
 
+WAITS = [
+    (1e300, 86_400.0),
+    (float("inf"), 86_400.0),
+    (int("9" * 400), 86_400.0),
+    (float("nan"), None),
+    (-5, None),
+    ("7", None),
+    ({"a": 1}, None),
+]
+
+
+@pytest.mark.parametrize(("said", "after"), WAITS, ids=lambda value: str(value)[:9])
+async def test_no_wait_is_believed_that_is_longer_than_a_day(tmp_path, said, after):
+    async with channel(tmp_path) as (api, adapter):
+        api.answer = answer(429, "Too Many Requests", {"retry_after": said})
+        assert await send_one(adapter) == Retry(Reason.RATE_LIMITED, after, Hold.CHANNEL)
+
+
+@pytest.mark.parametrize("said", [True, 0, 2**52, int("9" * 400), 1e300, "-1005", None], ids=lambda v: str(v)[:9])
+async def test_a_group_that_moved_nowhere_is_not_followed(tmp_path, said):
+    async with channel(tmp_path) as (api, adapter):
+        api.answer = answer(400, "Bad Request: group chat was upgraded", {"migrate_to_chat_id": said})
+        assert await send_one(adapter, address="-5") == Refused(Reason.BAD_REQUEST)
+        assert len(api.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "ref"),
+    [
+        (2**31 - 1, "2147483647"),
+        *[(odd, None) for odd in (0, -1, 2**31, int("9" * 400), 1e300, True, "7", "a\u202e\x00", [1], None)],
+    ],
+    ids=lambda value: str(value)[:9],
+)
+async def test_only_a_message_id_that_can_be_answered_is_kept(tmp_path, said, ref):
+    async with channel(tmp_path) as (api, adapter):
+        api.answer = (
+            200,
+            {"ok": True, "result": {"message_id": said, "date": 1, "chat": {"id": 1, "type": "private"}}},
+        )
+        assert await send_one(adapter) == Accepted(ref)
+
+
+@pytest.mark.parametrize("date", [1e300, 10**18, int("9" * 400), "x", -(10**14)], ids=lambda value: str(value)[:9])
+async def test_an_odd_date_is_an_answer_that_cannot_be_read(tmp_path, date):
+    async with channel(tmp_path) as (api, adapter):
+        api.answer = (
+            200,
+            {"ok": True, "result": {"message_id": 5, "date": date, "chat": {"id": 1, "type": "private"}}},
+        )
+        assert await send_one(adapter) == Retry(Reason.BROKEN)
+
+
 def _name(row: Any) -> str:
     status, body = row[0]
     return f"{status} {body.get('description', '') if isinstance(body, dict) else body}"[:40]
@@ -293,6 +371,8 @@ async def test_what_each_refusal_means(tmp_path, said, addressed, broadcast):
         ("close", Retry(Reason.BROKEN)),
         ("half", Retry(Reason.BROKEN)),
         ("page", Retry(Reason.BROKEN)),
+        ("deep", Retry(Reason.BROKEN)),
+        ("digits", Retry(Reason.BROKEN)),
     ],
 )
 async def test_what_a_break_means_and_that_the_next_message_goes_through(tmp_path, fault, expected):

@@ -183,6 +183,8 @@ ROWS: list[tuple[int, dict[str, str], Verdict]] = [
     (429, {"Retry-After": "30"}, Retry(Reason.RATE_LIMITED, 30.0, Hold.ORIGIN)),
     (429, {}, Retry(Reason.RATE_LIMITED, None, Hold.ORIGIN)),
     (500, {}, Retry(Reason.UNAVAILABLE)),
+    (502, {}, Retry(Reason.BROKEN)),
+    (504, {"Retry-After": "5"}, Retry(Reason.BROKEN, 5.0, Hold.ORIGIN)),
     (503, {"Retry-After": "Sun, 22 Nov 2026 10:00:09 GMT"}, Retry(Reason.UNAVAILABLE, 9.0, Hold.ORIGIN)),
 ]
 

@@ -248,9 +248,37 @@ ROWS: list[tuple[int, dict[str, str], Verdict]] = [
     (429, {"Retry-After": "30"}, Retry(Reason.RATE_LIMITED, 30.0, Hold.ORIGIN)),
     (429, {"Retry-After": "Sun, 22 Nov 2026 10:01:00 GMT"}, Retry(Reason.RATE_LIMITED, 60.0, Hold.ORIGIN)),
     (500, {}, Retry(Reason.UNAVAILABLE)),
-    (502, {}, Retry(Reason.UNAVAILABLE)),
+    (502, {}, Retry(Reason.BROKEN)),
+    (504, {"Retry-After": "5"}, Retry(Reason.BROKEN, 5.0, Hold.ORIGIN)),
     (503, {"Retry-After": "5"}, Retry(Reason.UNAVAILABLE, 5.0, Hold.ORIGIN)),
 ]
+
+
+@pytest.mark.parametrize(
+    ("location", "ref"),
+    [
+        (b"/m/1?x=~%20", "/m/1?x=~%20"),
+        ("/m/perché".encode(), "/m/perché"),
+        (b"/m/\xff\xfe", None),
+        ("/m/\u202e\u2028".encode(), None),
+        (b"/m/\x1b[31m", None),
+        (b"/" + b"m" * 499, "/" + "m" * 499),
+        (b"/" + b"m" * 500, None),
+        (b"", None),
+    ],
+)
+async def test_only_a_clean_name_of_the_message_is_kept(location: bytes, ref: str | None, tmp_path: Path) -> None:
+    async def create(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 201 Created\r\nLocation: %b\r\nContent-Length: 0\r\n\r\n" % location)
+        await writer.drain()
+
+    ca = stand.authority(tmp_path)
+    async with (
+        stand.raw_server(create, ca.server) as port,
+        channel(tmp_path, port, ca.file, timeout=10) as opened,
+    ):
+        verdict = await opened.verdict("/x")
+    assert verdict == Accepted(ref)
 
 
 @pytest.mark.parametrize(("status", "headers", "verdict"), ROWS, ids=str)

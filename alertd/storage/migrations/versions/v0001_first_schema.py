@@ -141,6 +141,7 @@ def _tallies() -> None:
         _text("adapter"),
         _flag("broadcast"),
         _text("provable"),
+        _flag("idempotent"),
         _small("priority"),
         _count("queued"),
         _count("sending"),
