@@ -30,8 +30,13 @@ class Sweeper:
         self._wall: datetime | None = None
 
     async def start(self) -> int:
-        """Before the lanes open: whatever was in flight when the last daemon died is queued again."""
-        return await self._store.recover(self._fit.clock.now())
+        """Before the lanes open: whatever was in flight when the last daemon died is taken back; how many.
+
+        The clock may have been set back while no daemon was looking, so what waits for it waits no longer.
+        """
+        now = self._fit.clock.now()
+        await self._store.rebase(now, latest=now + _LATEST)
+        return await self._store.recover(now)
 
     async def run(self) -> None:
         while True:

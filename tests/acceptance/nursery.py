@@ -1,4 +1,4 @@
-"""Daemons that start quickly: forked from a process that has imported everything and opened nothing.
+"""Daemons that start quickly: forked from a process that has imported everything and keeps nothing open.
 
 What is forked is what `alertd run` runs from there on: its own process, killed and waited for like any other.
 """
@@ -9,14 +9,7 @@ import sys
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-_PRELOAD = [
-    "alertd.daemon",
-    "adapters.webpush",
-    "adapters.email",
-    "adapters.telegram",
-    "adapters.webhook",
-    "tests.acceptance.nursery",
-]
+_PRELOAD = ["tests.acceptance.rehearsal", "tests.acceptance.nursery"]
 
 
 def spawn(config: Path, log: Path, env: dict[str, str]) -> ForkServerProcess:

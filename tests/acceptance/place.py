@@ -18,11 +18,16 @@ PUSH, MAIL, BOT = "push", "mail", "bot"
 
 @asynccontextmanager
 async def place(
-    folder: Path, *, rates: Rates = FAST_BOT, bot_rate: int | None = 900, only: tuple[str, ...] = (PUSH, MAIL, BOT)
+    folder: Path,
+    *,
+    rates: Rates = FAST_BOT,
+    bot_rate: int | None = 900,
+    only: tuple[str, ...] = (PUSH, MAIL, BOT),
+    zones: str | None = None,
 ) -> AsyncIterator[tuple[Town, Sandbox]]:
     """The sandbox runs in this process, the daemon in its own. `only` are the configured channels."""
     async with Sandbox(folder / "sandbox", Options(rates=rates)) as sandbox:
-        async with town(folder, channels_of(sandbox, only, bot_rate)) as it:
+        async with town(folder, channels_of(sandbox, only, bot_rate), zones=zones) as it:
             yield it, sandbox
 
 
