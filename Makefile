@@ -20,8 +20,10 @@ unexport PYTHONPATH PYTHONHOME
 run: setup
 	$(BIN)/alertd demo
 
+# Two at a time, but for the acceptance tests, some of which hold the daemon to seconds.
 test: setup-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/integration
+	$(BIN)/python -m pytest tests/acceptance
 
 check: setup-dev
 	$(BIN)/ruff format --check alertd adapters tests .ci

@@ -1,6 +1,5 @@
 """Where everything is built, once, from the settings. Nothing here decides anything about alerts."""
 
-import ipaddress
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -154,7 +153,14 @@ def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
         intake=intake,
         approvals=Approvals(store, clock, fit.bells),
         reports=Reports(store, clock, fit.bells),
-        previews=Previews(store, channels, clock, service=lambda: current.service, territory=lambda: current.territory),
+        previews=Previews(
+            store,
+            channels,
+            clock,
+            service=lambda: current.service,
+            territory=lambda: current.territory,
+            lifetimes=lambda: current.lifetimes,
+        ),
         channels=channels,
         subscribers=Subscribers(store, channels, clock, territory=lambda: current.territory),
         access=access,
@@ -162,7 +168,6 @@ def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
         metrics=fit.metrics,
         ready=fit.readiness.state,
         trust_forwarded=settings.api.trust_forwarded,
-        loopback_only=is_loopback(settings.api.host),
     )
     return House(
         current=current,
@@ -175,12 +180,3 @@ def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
         sweeper=Sweeper(store, store, fit, Retention()),
         web=create_app(services),
     )
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -36,6 +36,7 @@ def main(config: Path | None) -> int:
 
     Raises ConfigError and StoreBusy before anything has started.
     """
+    os.umask(0o077)  # the store holds addresses, wherever it is kept
     configure(os.environ.get("ALERTD_LOG", "info"))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(serve(load(config), config))

@@ -133,7 +133,7 @@ async def _raise_for(response: aiohttp.ClientResponse) -> None:
     except ValueError:
         problem = {}
     text = _explained(response, problem if isinstance(problem, dict) else {})
-    if response.status == _IN_FLIGHT and "Idempotency-Key" in response.request_info.headers:
+    if response.status == _IN_FLIGHT and "Retry-After" in response.headers:
         raise _TryAgain(text)
     raise Failure(text)
 

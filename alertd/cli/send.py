@@ -19,7 +19,7 @@ from alertd.domain.alert import Category, Certainty, Purpose, Severity, Status, 
 
 def send(
     file: Annotated[
-        Path | None, typer.Option("--file", help="alert.json or alert.xml (CAP 1.2); - is standard input.")
+        Path | None, typer.Option("--file", help="alert.json (CAP XML in a later version); - is standard input.")
     ] = None,
     status: Annotated[
         Status | None, typer.Option(help="Actual or Exercise, and so on: never guessed, always said.")

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from alertd.core.audience import Carrier, choose, cohort_of, targets_of
+from alertd.core.audience import Carrier, choose, cohort_of, refuse_channels, targets_of
 from alertd.core.fittings import Fittings
 from alertd.core.submission import Accepted, Identity, Submission, checked
 from alertd.domain.alert import Alert, AlertState, Purpose
 from alertd.domain.priority import priority_of
-from alertd.domain.problems import Conflict, Invalid, Problem, Unavailable
+from alertd.domain.problems import InFlight, Invalid, Problem, Unavailable
 from alertd.domain.times import cap_time
 from alertd.ports.adapter import Service
 from alertd.ports.stores import Answer, ChannelPlan, IdempotencyKey, IntakeStore, NewAlert, Token
@@ -53,13 +53,13 @@ class Acceptance:
 
     @contextmanager
     def once(self, token: Token, idempotency: Idempotency | None) -> Iterator[None]:
-        """Raises Conflict while another request with this key is being answered."""
+        """Raises InFlight while another request with this key is being answered."""
         if idempotency is None:
             yield
             return
         mark = (token.name, idempotency.key)
         if mark in self._in_flight:
-            raise Conflict("a request with this Idempotency-Key is still in flight")
+            raise InFlight("a request with this Idempotency-Key is still in flight")
         self._in_flight.add(mark)
         try:
             yield
@@ -75,7 +75,7 @@ class Acceptance:
 
     def checked(self, submission: Submission) -> Submission:
         """Settled on the territory and lawful. Raises Invalid."""
-        self._refuse_unknown_channels(submission)
+        refuse_channels(self._.carriers(), submission.channels, submission.status)
         return checked(submission, self._.territory(), self._.fittings.clock.now())
 
     def plans(self, submission: Submission) -> tuple[ChannelPlan, ...]:
@@ -163,20 +163,6 @@ class Acceptance:
             self._.fittings.readiness.refused(error)
         self._.fittings.bells.plan.ring()
         self._.fittings.bells.sweep.ring()
-
-    def _refuse_unknown_channels(self, submission: Submission) -> None:
-        carriers = {c.name: c for c in self._.carriers()}
-        problems = []
-        for i, name in enumerate(submission.channels or ()):
-            carrier = carriers.get(name)
-            if carrier is None:
-                there = ", ".join(carriers) or "none"
-                problems.append(Problem(("channels", i), f"no channel {name!r}; there are {there}"))
-            elif carrier.broadcast and not carrier.exercise and not submission.status.is_real:
-                why = f"{name!r} is not marked for exercises: {submission.status} may not use it"
-                problems.append(Problem(("channels", i), why))
-        if problems:
-            raise Invalid(*problems)
 
 
 def _same(stored: str, given: str, body: bytes) -> bytes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from alertd.domain.alert import Alert, Purpose, Status
 from alertd.domain.blocks import blocks_of
 from alertd.domain.delivery import State
+from alertd.domain.problems import Invalid, Problem
 from alertd.domain.subscriber import Cohort
 from alertd.ports.stores import ChannelPlan, Target
 
@@ -46,6 +47,20 @@ def choose(
     ]
     chosen.sort(key=lambda c: (not c.broadcast, c.name))
     return tuple(c.plan for c in chosen)
+
+
+def refuse_channels(carriers: Iterable[Carrier], wanted: Sequence[str] | None, status: Status) -> None:
+    """Raises Invalid for a channel that does not exist, or that may not carry this status."""
+    known = {c.name: c for c in carriers}
+    problems = []
+    for i, name in enumerate(wanted or ()):
+        if name not in known:
+            problems.append(Problem(("channels", i), f"no channel {name!r}; there are {', '.join(known) or 'none'}"))
+        elif not may_carry(known[name], status):
+            why = f"{name!r} is not marked for exercises: {status} may not use it"
+            problems.append(Problem(("channels", i), why))
+    if problems:
+        raise Invalid(*problems)
 
 
 def targets_of(alert: Alert) -> tuple[Target, ...]:

@@ -1,11 +1,11 @@
 """Preview: what each channel would say, to how many, and how long it would take. Nothing is stored or sent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alertd.core.access import allow_mode
-from alertd.core.audience import choose, cohort_of, targets_of
+from alertd.core.audience import choose, cohort_of, refuse_channels, targets_of
 from alertd.core.channels import Channels
 from alertd.core.submission import Identity, Submission, checked, identified, zone_names
 from alertd.domain.alert import Alert, Purpose
@@ -57,18 +57,21 @@ class Previews:
         *,
         service: Callable[[], Service],
         territory: Callable[[], Territory],
+        lifetimes: Callable[[], Mapping[Purpose, timedelta]],
     ) -> None:
         self._store = store
         self._channels = channels
         self._clock = clock
         self._service = service
         self._territory = territory
+        self._lifetimes = lifetimes
 
     async def preview(self, submission: Submission, *, token: Token) -> Preview:
-        """Raises Invalid and Forbidden exactly as sending it would."""
+        """Raises Invalid and Forbidden as sending it would; an audience of nobody is shown rather than refused."""
         allow_mode(token, submission.status)
         now = self._clock.now()
         territory = self._territory()
+        refuse_channels(self._channels.carriers(), submission.channels, submission.status)
         ready = checked(submission, territory, now)
         alert = identified(ready, Identity("preview", self._service().sender, cap_time(now)))
         plans = choose(self._channels.carriers(), purpose=alert.purpose, status=alert.status, wanted=alert.channels)
@@ -86,7 +89,7 @@ class Previews:
             )
             languages = dict(counted)
         audience = sum(languages.values())
-        deadline = alert.expires or now + timedelta(hours=24)
+        deadline = alert.expires or now + self._lifetimes()[alert.purpose]
         blocks = sum(block.bit for block in blocks_of(alert))
         messages = []
         for language in sorted(languages):

@@ -30,6 +30,10 @@ class Conflict(RuntimeError):
     """The thing exists but its state does not allow this."""
 
 
+class InFlight(Conflict):
+    """The same request is being answered right now: ask again in a moment."""
+
+
 class Forbidden(RuntimeError):
     """The caller is known but may not do this."""
 

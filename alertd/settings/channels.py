@@ -89,4 +89,10 @@ def _validated(name: str, kind: AdapterType, table: dict[str, Any], findings: Fi
     config = validated(kind.Config, {k: v for k, v in table.items() if k not in shared}, key, findings)
     if common is None or config is None or len(findings.problems) > before:
         return None
+    if common.exercise and kind.traits_of(config).addressed:
+        wrong = (
+            "marks a broadcast channel that drills may use; this one is addressed, and drills reach its exercise cohort"
+        )
+        findings.refuse((*key, "exercise"), wrong, "leave it out", "true")
+        return None
     return Channel(name, common.adapter, kind, config, common.exercise, common.purposes, common.language)

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from alertd.domain.problems import Conflict, Forbidden, Invalid, NotFound, Problem, Unavailable
+from alertd.domain.problems import Conflict, Forbidden, InFlight, Invalid, NotFound, Problem, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 50
@@ -28,6 +28,9 @@ _DETAILS = {
 }
 
 
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}  # RFC 9110's words, whatever Python's release
+
+
 def problem(
     status: int,
     detail: str,
@@ -39,7 +42,7 @@ def problem(
     """The answer. `type` is about:blank (RFC 9457, 4.2.1): the status says what kind of problem it is."""
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": _TITLES.get(status) or HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
     }
@@ -62,6 +65,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(Invalid, _invalid)
     app.add_exception_handler(NotFound, _plain(404))
+    app.add_exception_handler(InFlight, _plain(409, {"Retry-After": "1"}))
     app.add_exception_handler(Conflict, _plain(409))
     app.add_exception_handler(Forbidden, _plain(403))
     app.add_exception_handler(Unavailable, _plain(503, {"Retry-After": _RETRY_AFTER}))

@@ -38,5 +38,4 @@ class Services:
     links: Links
     metrics: Metrics
     ready: Callable[[], tuple[bool, str]]
-    loopback_only: bool
     trust_forwarded: bool = False

@@ -256,7 +256,6 @@ def make_hall(service: Service = SERVICE, *, clock: Any = None, trust_forwarded:
         links=links,
         metrics=Metrics(),
         ready=lambda: (True, ""),
-        loopback_only=True,
         trust_forwarded=trust_forwarded,
     )
     app = FastAPI(openapi_url=None)

@@ -102,6 +102,8 @@ def daemon(script: Script) -> Iterator[Script]:
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
+            if status == 409:
+                self.send_header("Retry-After", "1")
             self.end_headers()
             self.wfile.write(body)
 

@@ -209,7 +209,7 @@ async def test_health_and_readiness(web: Web) -> None:
 
 async def test_metrics_outlive_the_store(web: Web) -> None:
     web.store.broken = Unavailable("busy")
-    async with web.client() as client:
+    async with web.client(listener="127.0.0.1") as client:
         answer = await client.get("/metrics")
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain")

@@ -9,6 +9,7 @@ import httpx
 import pytest
 import uvicorn
 
+from alertd.domain.alert import AlertState
 from alertd.domain.problems import Unavailable
 from alertd.web.api.events import HEARTBEAT
 from tests.unit.web_fakes import Web, make_web, stored_alert, tally
@@ -84,6 +85,7 @@ async def test_progress_then_done(web: Web) -> None:
         first = await event(lines)
         assert first[0] == "event: progress"
         assert '"queued":2' in first[1]
+        web.store.alerts["a1"] = stored_alert(state=AlertState.COMPLETE)
         web.store.sums["a1"] = (tally(accepted=2),)
         await until(lambda: web.clock._sleepers)
         web.bells.changed("a1")
@@ -96,6 +98,7 @@ async def test_progress_then_done(web: Web) -> None:
 
 
 async def test_an_ended_alert_is_told_once_and_done(web: Web) -> None:
+    web.store.alerts["a1"] = stored_alert(state=AlertState.COMPLETE)
     web.store.sums["a1"] = (tally(accepted=2),)
     async with serving(web) as url, listening(web, url) as lines:
         assert [(await event(lines))[0] for _ in range(2)] == ["event: progress", "event: done"]

@@ -209,13 +209,15 @@ class Web:
     health: list[tuple[bool, str]]
 
     @asynccontextmanager
-    async def client(self, headers: dict[str, str] | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    async def client(
+        self, headers: dict[str, str] | None = None, *, listener: str = "alertd.test"
+    ) -> AsyncIterator[httpx.AsyncClient]:
         transport = httpx.ASGITransport(self.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://alertd.test", headers=headers) as client:
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://{listener}", headers=headers) as client:
             yield client
 
 
-def make_web(*, loopback_only: bool = True) -> Web:
+def make_web() -> Web:
     clock, tokens, store, bells = Clock(), Tokens(), Store(), Bells()
     intake, approvals, health = Intake(), Approvals(), [(True, "")]
     service = Service(
@@ -235,7 +237,6 @@ def make_web(*, loopback_only: bool = True) -> Web:
         links=cast("Any", None),
         metrics=Metrics(),
         ready=lambda: health[-1],
-        loopback_only=loopback_only,
     )
     return Web(create_app(services), services, clock, tokens, store, bells, intake, approvals, health)
 

@@ -68,7 +68,7 @@ class Renderer:
         do, opens with the mark of what is not real, and never raises."""
         infos = infos_for(alert, blocks, language, self._service.languages)
         public = self._service.public_url
-        url = f"{public}/alerts/{alert.id}" if public else ""
+        url = f"{public}/alerts/{alert.id}" if public and alert.status.is_real else ""  # drills have no public page
         phrases = phrases_for(language, self._service.languages)
         facts = gather(alert, infos, service=self._service, phrases=phrases, zone=self._zone, url=url)
         speaker = _Speaker(self._templates, (channel, adapter), _tags(language, phrases.tag), facts, self._on_mishap)

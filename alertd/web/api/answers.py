@@ -152,7 +152,6 @@ class ChannelReceipts(Answer):
     channel: str
     adapter: str
     provable: State = Field(description="The highest state this channel can ever prove")
-    planned: bool = Field(description="Whether the whole audience is known yet")
     total: int
     queued: int
     sending: int

@@ -93,7 +93,6 @@ def _channel_receipts(tally: Tally) -> answers.ChannelReceipts:
         channel=tally.channel,
         adapter=tally.adapter,
         provable=tally.provable,
-        planned=tally.planned,
         total=sum(count.values()),
         queued=count[State.QUEUED],
         sending=count[State.SENDING],

@@ -1,5 +1,7 @@
 """Prometheus metrics."""
 
+import ipaddress
+
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
@@ -26,8 +28,18 @@ def router(services: Services) -> APIRouter:
         openapi_extra={"security": [{}, {"bearer": []}]},
     )
     async def metrics(request: Request) -> Response:
-        if not services.loopback_only:
+        if not _on_loopback(request):
             await admit(request, services.access, "admin")
         return Response(services.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return api
+
+
+def _on_loopback(request: Request) -> bool:
+    """Whether it came in on a loopback listener: by the socket itself, for a socket unit may listen elsewhere than
+    the configuration says. A Unix socket is the proxy's door, not the loopback's."""
+    host, _ = request.scope.get("server") or (None, None)
+    try:
+        return host is not None and ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,6 +1,5 @@
 """Subscribers as the API shows them."""
 
-from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -9,6 +8,7 @@ from alertd.core.citizens.subscribe import Loaded
 from alertd.core.citizens.transfer import endpoint_fields
 from alertd.domain.alert import Purpose, Severity
 from alertd.domain.subscriber import Cohort, Endpoint, EndpointState, Subscriber, mask
+from alertd.web.api.fields import Instant
 
 
 class EndpointAnswer(BaseModel):
@@ -22,8 +22,8 @@ class EndpointAnswer(BaseModel):
 
 class ConsentAnswer(BaseModel):
     source: str
-    given_at: datetime
-    confirmed_at: datetime | None
+    given_at: Instant
+    confirmed_at: Instant | None
 
 
 class SubscriberAnswer(BaseModel):
@@ -37,8 +37,8 @@ class SubscriberAnswer(BaseModel):
     cohort: Cohort
     endpoints: list[EndpointAnswer]
     consent: ConsentAnswer
-    created_at: datetime
-    updated_at: datetime
+    created_at: Instant
+    updated_at: Instant
 
 
 class SubscribersAnswer(BaseModel):
