@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from pydantic import BaseModel
 from structlog.typing import FilteringBoundLogger
@@ -18,6 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from alertd.domain.alert import Alert, Info
 from alertd.domain.delivery import State, Verdict
 from alertd.ports.clock import Clock
+from alertd.ports.roster import EMPTY, Roster
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Traits:
     `provable` is the highest state this channel can ever prove. `page_size` is how many parcels it likes at
     once; `rate` is messages a second for the whole channel (None: no limit of ours); `concurrency` is how many
     parcels it works on at once for emergencies, and as many again for everything else: the gate hands out no more.
-    `idempotent`: the provider or the reader's device recognises a repeat.
+    `idempotent`: the provider or the reader's device recognises a repeat. Channels that name the same `budget`
+    share one `rate`, as two channels of one bot do; it is no secret, for it may be logged.
     """
 
     addressed: bool
@@ -38,6 +40,7 @@ class Traits:
     page_size: int = 500
     rate: float | None = None
     concurrency: int = 32
+    budget: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,17 @@ class Service:
     public_url: str
 
 
+def _unwatched(name: str, value: float) -> None:
+    """Nobody watches."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What the house lends to an open adapter. `state` is a folder the adapter may keep keys in (mode 0700).
 
-    `unsubscribe_url(endpoint_id)` is the citizen's own link, empty where there is no public URL.
+    `unsubscribe_url(endpoint_id)` is the citizen's own link, empty where there is no public URL. `roster` names the
+    channel's endpoints, for an adapter that prepares something for each; `gauge(name, value)` sets a number that
+    operators may watch, e.g. a share that is ready (a metric, and on the readiness board).
     """
 
     clock: Clock
@@ -63,6 +72,8 @@ class Tools:
     service: Service
     state: Path
     unsubscribe_url: Callable[[int], str]
+    roster: Roster = EMPTY
+    gauge: Callable[[str, float], None] = _unwatched
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +111,8 @@ class Message:
     payload: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """One delivery to be tried now.
+class Parcel(NamedTuple):
+    """One delivery to be tried now. A NamedTuple, because a hundred thousand of them go by.
 
     `key` is the idempotency key, the same for every attempt. `thread` is the provider's reference of the
     latest earlier message of this thread to this endpoint, if any. `endpoint_id` is 0 and `address` empty on a
