@@ -13,8 +13,9 @@ class Account:
     def __bool__(self) -> bool:
         return bool(self._open)
 
-    def settled(self, delivery_id: int) -> None:
-        self._open.pop(delivery_id, None)
+    def settled(self, delivery_ids: Iterable[int]) -> None:
+        for delivery_id in delivery_ids:
+            self._open.pop(delivery_id, None)
 
     def defer(self, delivery_ids: Iterable[int], due_at: datetime | None) -> None:
         """Not tried: may be tried again at `due_at`."""

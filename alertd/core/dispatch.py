@@ -1,19 +1,20 @@
 """Dispatch: carry one claim through an adapter, and account for every parcel of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
 
 from alertd.core.account import Account
+from alertd.core.fate import Errand
 from alertd.core.fittings import Fittings
 from alertd.core.letters import Letters
 from alertd.core.open_channel import OpenChannel
 from alertd.core.page import GatedPage
-from alertd.core.settle import Attempt, Settler
-from alertd.domain.delivery import Accepted, Delivered, Gone, Halt, Reason, Refused, Retry, Verdict
+from alertd.core.returns import Returns
+from alertd.core.settle import Settler
+from alertd.domain.delivery import Reason, Refused, Retry
 from alertd.domain.problems import Unavailable
 from alertd.ports.adapter import Parcel
 from alertd.ports.stores import Claim, Claimed, ReportStore, StoredAlert, WorkStore
@@ -41,8 +42,8 @@ class Dispatcher:
         channel.gate.enter(priority)
         try:
             async with self._leased(claim.token):
-                for key, rows in groupby(sorted(claim.rows, key=_message_key), key=_message_key):
-                    await self._carry_group(_Load(channel, priority, claim.token, account), key, list(rows))
+                for key, rows in _by_message(claim.rows).items():
+                    await self._carry_group(_Load(channel, priority, claim.token, account), key, rows)
         finally:
             channel.gate.leave(priority)
             await asyncio.shield(self._put_back(channel, priority, claim.token, account))
@@ -56,11 +57,12 @@ class Dispatcher:
             self._fit.log.error("a page could not be made", channel=channel.name, alert=key[0], error=repr(error))
             load.account.defer((row.delivery_id for row in rows), self._fit.clock.now() + AGAIN)
             return
-        allowed = [row for row in rows if channel.may_carry(stored, row)]
-        deadline = message.notice.deadline
+        notice = message.notice
+        fits = {personal: channel.may_carry(stored, personal=personal) for personal in (True, False)}
+        allowed = [row for row in rows if fits[row.endpoint_id != 0]]
         page = GatedPage(
             message,
-            [_parcel(row, deadline) for row in allowed],
+            [_parcel(row, notice.deadline) for row in allowed],
             priority=load.priority,
             gate=channel.gate,
             clock=self._fit.clock,
@@ -68,37 +70,49 @@ class Dispatcher:
             origin=channel.adapter.origin,
             on_start=lambda at: self._first(channel.name, stored, at),
         )
-        settle = _Settle(load, stored, page, self._settler, self._fit)
-        for row in rows:
-            if not channel.may_carry(stored, row):
-                settle.untried(row, Refused(Reason.POLICY))
-        await self._send(load, page, settle)
-        if self._fit.clock.now() >= deadline:
+        errand = Errand(
+            load.token,
+            stored.alert.id,
+            channel.name,
+            load.priority,
+            stored.alert.purpose,
+            channel.traits.idempotent,
+            notice.deadline,
+        )
+        returns = Returns(channel, errand, page, load.account, self._settler, self._fit)
+        if len(allowed) < len(rows):
+            for row in rows:
+                if not fits[row.endpoint_id != 0]:
+                    returns.untried(row, Refused(Reason.POLICY))
+        await self._send(load, page, returns)
+        if self._fit.clock.now() >= notice.deadline:
+            untaken = page.untaken
             for row in allowed:
-                if row.delivery_id in page.untaken:
-                    settle.untried(row, Refused(Reason.EXPIRED))
+                if row.delivery_id in untaken:
+                    returns.untried(row, Refused(Reason.EXPIRED))
+            returns.flush()
 
-    async def _send(self, load: "_Load", page: GatedPage, settle: "_Settle") -> None:
+    async def _send(self, load: "_Load", page: GatedPage, returns: Returns) -> None:
         """Through the adapter; whatever it does, every parcel taken has its verdict and the others their due time."""
         failed = False
         try:
-            await self._watched(load.channel, page, settle)
+            await self._watched(load.channel, page, returns)
         except asyncio.CancelledError:
-            settle.rest(Retry(Reason.INTERRUPTED))
+            returns.rest(Retry(Reason.INTERRUPTED))
             raise
         except Exception as error:
             failed = True
             self._fit.log.error("adapter bug", channel=load.channel.name, error=type(error).__name__)
             self._fit.log.debug("adapter bug", channel=load.channel.name, exc_info=error)
         finally:
-            settle.rest(Retry(Reason.BUG))
+            returns.rest(Retry(Reason.BUG))
             again = self._fit.clock.now() + AGAIN if failed or page.open else None
             for delivery_id, due in page.left:
                 load.account.defer((delivery_id,), due or again)
 
-    async def _watched(self, channel: OpenChannel, page: GatedPage, settle: "_Settle") -> None:
+    async def _watched(self, channel: OpenChannel, page: GatedPage, returns: Returns) -> None:
         """Run the adapter, and give up on it when it has stopped settling."""
-        sending = asyncio.ensure_future(channel.adapter.send(page, settle))
+        sending = asyncio.ensure_future(channel.adapter.send(page, returns))
         try:
             while not sending.done():
                 watch = asyncio.ensure_future(self._fit.clock.sleep(STUCK / 3))
@@ -160,76 +174,12 @@ class _Load:
     account: Account
 
 
-class _Settle:
-    """What an adapter calls with each outcome: feeds the settler, then the gate."""
-
-    def __init__(self, load: _Load, stored: StoredAlert, page: GatedPage, settler: Settler, fittings: Fittings) -> None:
-        self._load = load
-        self._stored = stored
-        self._page = page
-        self._settler = settler
-        self._fit = fittings
-
-    def __call__(self, delivery_id: int, verdict: Verdict) -> None:
-        started = self._page.settled(delivery_id)
-        if started is None:
-            self._fit.log.error("a parcel was settled that was not taken, or twice", channel=self._load.channel.name)
-            return
-        parcel = self._page.parcels[delivery_id]
-        self._load.channel.gate.settled(self._load.priority)
-        self._put(delivery_id, parcel.attempt, started, verdict)
-        self._tell_gate(parcel, verdict)
-
-    def rest(self, verdict: Verdict) -> None:
-        """Whatever was started and never settled ends like this."""
-        for delivery_id in tuple(self._page.taken):
-            self(delivery_id, verdict)
-
-    def untried(self, row: Claimed, verdict: Refused) -> None:
-        """It ends without ever having been handed to the adapter."""
-        self._put(row.delivery_id, row.attempts + 1, self._fit.clock.now(), verdict)
-
-    def _put(self, delivery_id: int, attempts: int, started: datetime, verdict: Verdict) -> None:
-        load, stored = self._load, self._stored
-        attempt = Attempt(
-            delivery_id,
-            load.token,
-            stored.alert.id,
-            load.channel.name,
-            load.priority,
-            stored.alert.purpose,
-            load.channel.traits.idempotent,
-            attempts,
-            self._page.message.notice.deadline,
-            started,
-        )
-        self._settler.put(attempt, verdict)
-        load.account.settled(delivery_id)
-
-    def _tell_gate(self, parcel: Parcel, verdict: Verdict) -> None:
-        circuits = self._load.channel.gate.circuits
-        origin = self._load.channel.adapter.origin
-        match verdict:
-            case Retry():
-                circuits.failed(origin(parcel.address), verdict)
-            case Halt(reason):
-                if circuits.halt(origin(parcel.address), parcel.endpoint_id, reason):
-                    self._halted(reason)
-            case Accepted() | Delivered():
-                if circuits.watching:
-                    circuits.succeeded(origin(parcel.address))
-            case Refused() | Gone():
-                if circuits.watching:
-                    circuits.told_nothing(origin(parcel.address))
-
-    def _halted(self, reason: Reason) -> None:
-        name = self._load.channel.name
-        self._fit.metrics.channel_ready.labels(name).set(0)
-        self._fit.log.error("channel halted: its deliveries stay queued", channel=name, reason=reason)
-
-
-def _message_key(row: Claimed) -> tuple[str, str, int]:
-    return (row.alert_id, row.language, row.blocks)
+def _by_message(rows: Iterable[Claimed]) -> dict[tuple[str, str, int], list[Claimed]]:
+    """Those that are told the same, by alert, language and blocks."""
+    groups: dict[tuple[str, str, int], list[Claimed]] = {}
+    for row in rows:
+        groups.setdefault(row[1:4], []).append(row)
+    return groups
 
 
 def _parcel(row: Claimed, deadline: datetime) -> Parcel:

@@ -8,10 +8,13 @@ from alertd.core.fittings import Fittings
 from alertd.core.open_channel import OpenChannel
 from alertd.domain.priority import PRIORITIES
 from alertd.domain.problems import Unavailable
+from alertd.ports.adapter import Traits
 from alertd.ports.stores import Claim, WorkStore
 
-PAGES_IN_FLIGHT = 2
-"""Per lane: while one page is being sent the next is claimed. Bounds what a crash may duplicate."""
+PAGES = 2
+"""In flight per lane: while one page is being sent the next is claimed. Bounds what a crash may duplicate."""
+MOST_PAGES = 8
+"""Where the channel works on several at once, and knows a repeat."""
 
 _STORE_PAUSE = 1.0
 _IDLE_PAUSE = 5.0
@@ -44,6 +47,7 @@ class Lanes:
     async def _lane(self, channel: OpenChannel, priority: int) -> None:
         pages: set[asyncio.Task[None]] = set()
         bell = self._fit.bells.lane(channel.name, priority)
+        most = pages_in_flight(channel.traits)
         try:
             while not channel.gate.stopping:
                 bell.hush()
@@ -55,7 +59,7 @@ class Lanes:
                 page = asyncio.create_task(self._dispatcher.carry(channel, priority, claim))
                 pages.add(page)
                 page.add_done_callback(pages.discard)
-                if len(pages) >= PAGES_IN_FLIGHT:
+                if len(pages) >= most:
                     await asyncio.wait(pages, return_when=asyncio.FIRST_COMPLETED)
             if pages:
                 await asyncio.wait(pages)
@@ -99,3 +103,10 @@ class Lanes:
         if due is None or not moments:
             return _IDLE_PAUSE
         return min(_IDLE_PAUSE, max(0.005, (max(moments) - now).total_seconds()))
+
+
+def pages_in_flight(traits: Traits) -> int:
+    """Of one lane at once: as many as its channel can work on, but few where a repeat would show."""
+    if not traits.idempotent:
+        return PAGES
+    return min(MOST_PAGES, PAGES + traits.concurrency // traits.page_size)

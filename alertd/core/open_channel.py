@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from alertd.core.gate import Gate
 from alertd.core.words.render import Renderer
 from alertd.ports.adapter import Adapter, Traits
-from alertd.ports.stores import Claimed, StoredAlert
+from alertd.ports.stores import StoredAlert
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,8 @@ class OpenChannel:
     language: str
     exercise: bool
 
-    def may_carry(self, stored: StoredAlert, row: Claimed) -> bool:
+    def may_carry(self, stored: StoredAlert, *, personal: bool) -> bool:
         """The last wall before the public: whatever was planned when the channel was configured otherwise, no drill
         goes out on a broadcast channel not marked for drills, and no personal parcel is posted for all to read."""
-        broadcast = not self.traits.addressed
         real = stored.alert.status.is_real
-        return broadcast == (row.endpoint_id == 0) and (real or not broadcast or self.exercise)
+        return personal == self.traits.addressed and (real or personal or self.exercise)

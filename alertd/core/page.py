@@ -1,11 +1,12 @@
 """The page an adapter takes its parcels from: every single start passes here."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from alertd.core.gate import Gate
 from alertd.core.revoked import Revoked
+from alertd.domain.times import micros
 from alertd.ports.adapter import Message, Parcel
 from alertd.ports.clock import Clock
 
@@ -15,14 +16,14 @@ REVOKED = timedelta(seconds=0.2)
 class GatedPage:
     """Implements `alertd.ports.adapter.Page` over one group of claimed deliveries.
 
-    `taken` maps what was started and is not yet settled to the moment it started; `left` is what was never
-    started, with when it may be tried again (None: at once).
+    `taken` maps what was started and is not yet settled to when it started, in microseconds since 1970; whoever
+    settles takes it out. `left` is what was never started, with when it may be tried again (None: at once).
     """
 
     def __init__(
         self,
         message: Message,
-        parcels: Iterable[Parcel],
+        parcels: Sequence[Parcel],
         *,
         priority: int,
         gate: Gate,
@@ -32,7 +33,8 @@ class GatedPage:
         on_start: Callable[[datetime], None],
     ) -> None:
         self._message = message
-        self._queue = deque(parcels)
+        self._parcels = parcels
+        self._next = 0
         self._priority = priority
         self._gate = gate
         self._clock = clock
@@ -40,8 +42,7 @@ class GatedPage:
         self._origin = origin
         self._on_start = on_start
         self._deferred: list[tuple[int, datetime | None]] = []
-        self.parcels = {parcel.delivery_id: parcel for parcel in self._queue}
-        self.taken: dict[int, datetime] = {}
+        self.taken: dict[int, int] = {}
         self._progress = clock.monotonic()
 
     @property
@@ -49,25 +50,28 @@ class GatedPage:
         return self._message
 
     async def take(self, up_to: int = 1) -> Sequence[Parcel]:
-        while self._queue and not self._closed():
-            granted = await self._gate.turn(self._priority, min(up_to, len(self._queue)))
+        while (waiting := len(self._parcels) - self._next) and not self._closed():
+            granted = await self._gate.turn(self._priority, min(up_to, waiting))
             if not granted:
                 continue
-            batch: list[Parcel] = []
+            batch: Sequence[Parcel] = ()
             try:
                 if not self._closed():
-                    self._pick(granted, batch)
+                    batch = self._pick(granted)
             finally:
-                self._gate.give_back(self._priority, granted - len(batch))
+                if len(batch) < granted:
+                    self._gate.give_back(self._priority, granted - len(batch))
             if batch:
                 self._start(batch)
                 return batch
         return ()
 
-    def settled(self, delivery_id: int) -> datetime | None:
-        """When the parcel was started; None where it was not, or has been settled before."""
+    def parcel(self, delivery_id: int) -> Parcel:
+        return self._by_id[delivery_id]
+
+    def progressed(self) -> None:
+        """Some were settled."""
         self._progress = self._clock.monotonic()
-        return self.taken.pop(delivery_id, None)
 
     @property
     def idle_for(self) -> float:
@@ -81,14 +85,18 @@ class GatedPage:
     @property
     def open(self) -> bool:
         """Whether it would still have handed out parcels: then its adapter left them lying."""
-        return bool(self._queue) and not self._closed()
+        return self._next < len(self._parcels) and not self._closed()
 
     @property
     def left(self) -> list[tuple[int, datetime | None]]:
         again = self._gate.circuits.channel_closed_until()
         if again is None and self._message.notice.alert.id in self._revoked:
             again = self._clock.now() + REVOKED  # its end is being committed; if that fails it goes on
-        return [*self._deferred, *((parcel.delivery_id, again) for parcel in self._queue)]
+        return [*self._deferred, *((parcel.delivery_id, again) for parcel in self._parcels[self._next :])]
+
+    @cached_property
+    def _by_id(self) -> dict[int, Parcel]:
+        return {parcel.delivery_id: parcel for parcel in self._parcels}
 
     def _closed(self) -> bool:
         """For good: revoked, expired, stopping, or the whole channel held."""
@@ -100,19 +108,26 @@ class GatedPage:
             or self._gate.circuits.channel_closed_until() is not None
         )
 
-    def _pick(self, count: int, batch: list[Parcel]) -> None:
-        while self._queue and len(batch) < count:
-            parcel = self._queue[0]
-            until = self._gate.circuits.admit(self._origin(parcel.address)) if self._gate.circuits.watching else None
-            self._queue.popleft()
+    def _pick(self, count: int) -> Sequence[Parcel]:
+        """The next `count`, or fewer: those a circuit holds back are put aside."""
+        circuits = self._gate.circuits
+        if not circuits.watching:
+            first, self._next = self._next, self._next + count
+            return self._parcels[first : first + count]
+        batch: list[Parcel] = []
+        while self._next < len(self._parcels) and len(batch) < count:
+            parcel = self._parcels[self._next]
+            until = circuits.admit(self._origin(parcel.address))
+            self._next += 1
             if until is None:
                 batch.append(parcel)
             else:
                 self._deferred.append((parcel.delivery_id, until))
+        return batch
 
     def _start(self, batch: Sequence[Parcel]) -> None:
         now = self._clock.now()
         self._progress = self._clock.monotonic()
         if not self.taken:
             self._on_start(now)
-        self.taken.update((parcel.delivery_id, now) for parcel in batch)
+        self.taken.update(dict.fromkeys([parcel.delivery_id for parcel in batch], micros(now)))

@@ -1,98 +1,24 @@
-"""Settle: verdicts become receipts, many in one commit; what comes next is decided here and nowhere else."""
+"""Settle: what became of attempts is committed as receipts, many together."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import assert_never
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from alertd.core.fate import Errand, Fate, fate
 from alertd.core.fittings import Fittings
-from alertd.domain.alert import Purpose
-from alertd.domain.delivery import (
-    OUTCOME_UNKNOWN,
-    Accepted,
-    Delivered,
-    Event,
-    Gone,
-    Halt,
-    Reason,
-    Refused,
-    Retry,
-    Verdict,
-)
+from alertd.domain.delivery import Event, Reason, Verdict
 from alertd.domain.problems import Unavailable
-from alertd.domain.retry import RetryPolicy, may_repeat
+from alertd.domain.retry import RetryPolicy
 from alertd.ports.clock import Chance
-from alertd.ports.stores import Outcome, WorkStore
+from alertd.ports.stores import Outcomes, WorkStore
 
 FLUSH_SECONDS = 0.02
-FLUSH_SIZE = 1_000
+FLUSH_SIZE = 2_000
 _STORE_PAUSE = 1.0
-_LONGEST_REF = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What is known of an attempt besides its verdict. `attempts` counts this one."""
-
-    delivery_id: int
-    token: int
-    alert_id: str
-    channel: str
-    priority: int
-    purpose: Purpose
-    idempotent: bool
-    attempts: int
-    deadline: datetime
-    started_at: datetime
-
-
-def outcome(attempt: Attempt, verdict: Verdict, *, policy: RetryPolicy, now: datetime, chance: float) -> Outcome:
-    """What a verdict makes of a delivery. Pure."""
-
-    def to(
-        event: Event,
-        reason: Reason | None,
-        *,
-        ref: str | None = None,
-        due: datetime | None = None,
-        exposed: bool = False,
-    ) -> Outcome:
-        return Outcome(
-            attempt.delivery_id, attempt.token, event, reason, _clean(ref), due, exposed, attempt.started_at, now
-        )
-
-    match verdict:
-        case Accepted(ref) | Delivered(ref):
-            arrived = Event.ACCEPT if isinstance(verdict, Accepted) else Event.DELIVER
-            return to(arrived, None, ref=ref, exposed=True)
-        case Refused(Reason.EXPIRED):
-            return to(Event.EXPIRE, Reason.EXPIRED)
-        case Refused(reason):
-            return to(Event.FAIL, reason)
-        case Gone(reason):
-            return to(Event.RETIRE, reason)
-        case Halt(reason):
-            event, why, due = _again(attempt, Retry(reason), policy, now, chance)
-            return to(event, why, due=due)
-        case Retry(reason):
-            event, why, due = _again(attempt, verdict, policy, now, chance)
-            return to(event, why, due=due, exposed=reason in OUTCOME_UNKNOWN)
-        case _:
-            assert_never(verdict)
-
-
-def _again(
-    attempt: Attempt, verdict: Retry, policy: RetryPolicy, now: datetime, chance: float
-) -> tuple[Event, Reason, datetime | None]:
-    if not may_repeat(verdict.reason, idempotent=attempt.idempotent, purpose=attempt.purpose):
-        return Event.FAIL, verdict.reason, None
-    due = policy.next_due(verdict, attempts=attempt.attempts, now=now, deadline=attempt.deadline, chance=chance)
-    if due is not None:
-        return Event.RETRY, verdict.reason, due
-    if attempt.attempts >= policy.max_attempts:
-        return Event.FAIL, verdict.reason, None
-    return Event.EXPIRE, verdict.reason, None
+_Batch = list[tuple[Errand, Outcomes]]
 
 
 class Settler:
@@ -110,21 +36,26 @@ class Settler:
         self._fit = fittings
         self._chance = chance
         self._policy = policy
-        self._waiting: list[tuple[Attempt, Outcome]] = []
+        self._waiting: deque[tuple[Errand, Outcomes]] = deque()
+        self._count = 0
         self._full = asyncio.Event()
         self._some = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
 
-    def put(self, attempt: Attempt, verdict: Verdict) -> None:
-        """Take a verdict; it is durable once `drained`."""
+    def fate(self, errand: Errand, verdict: Verdict, attempts: int) -> Fate:
+        """What becomes of a delivery now."""
+        now, chance = self._fit.clock.now(), self._chance()
+        return fate(errand, verdict, attempts=attempts, policy=self._policy(), now=now, chance=chance)
+
+    def put(self, errand: Errand, outcomes: Outcomes) -> None:
+        """Take what became of some attempts; it is durable once `drained`."""
         self._fit.failpoint("answered")
-        self._fit.metrics.attempt(attempt.channel, verdict)
-        made = outcome(attempt, verdict, policy=self._policy(), now=self._fit.clock.now(), chance=self._chance())
-        self._waiting.append((attempt, made))
+        self._waiting.append((errand, outcomes))
+        self._count += len(outcomes.attempts)
         self._empty.clear()
         self._some.set()
-        if len(self._waiting) >= FLUSH_SIZE:
+        if self._count >= FLUSH_SIZE:
             self._full.set()
 
     async def drained(self) -> None:
@@ -138,13 +69,23 @@ class Settler:
             await self._some.wait()
             if not self._full.is_set():
                 await self._linger()
-            batch, self._waiting = self._waiting[:FLUSH_SIZE], self._waiting[FLUSH_SIZE:]
-            if len(self._waiting) < FLUSH_SIZE:
+            batch = self._take()
+            if self._count < FLUSH_SIZE:
                 self._full.clear()
             await self._flush(batch)
             if not self._waiting:
                 self._some.clear()
                 self._empty.set()
+
+    def _take(self) -> _Batch:
+        """The oldest, together at least FLUSH_SIZE attempts or all there are."""
+        batch: _Batch = []
+        size = 0
+        while self._waiting and size < FLUSH_SIZE:
+            batch.append(self._waiting.popleft())
+            size += len(batch[-1][1].attempts)
+        self._count -= size
+        return batch
 
     async def _linger(self) -> None:
         timer = asyncio.ensure_future(self._fit.clock.sleep(FLUSH_SECONDS))
@@ -155,40 +96,47 @@ class Settler:
             timer.cancel()
             full.cancel()
 
-    async def _flush(self, batch: list[tuple[Attempt, Outcome]]) -> None:
+    async def _flush(self, batch: _Batch) -> None:
         """Commit a batch. One that the store cannot even read is halved until the poison stands alone."""
+        count = sum(len(outcomes.attempts) for _, outcomes in batch)
         try:
-            ours = await self._commit([made for _, made in batch])
+            ours = await self._commit([outcomes for _, outcomes in batch])
         except Exception as error:  # noqa: BLE001  whatever it is, the other receipts must not be lost with it
-            self._fit.log.error("receipts could not be written", count=len(batch), error=repr(error))
-            if len(batch) > 1:
-                half = len(batch) // 2
-                await self._flush(batch[:half])
-                await self._flush(batch[half:])
-            elif batch[0][1].ref is not None or batch[0][1].event is not Event.FAIL:
-                attempt, made = batch[0]
-                bare = made._replace(event=Event.FAIL, reason=Reason.BUG, ref=None, due_at=None, exposed=True)
-                await self._flush([(attempt, bare)])
+            self._fit.log.error("receipts could not be written", count=count, error=repr(error))
+            for part in _apart(batch):
+                await self._flush(part)
             return
         self._fit.failpoint("settle")
-        self._fit.metrics.settle_batch.observe(len(batch))
-        if len(ours) < len(batch):
-            self._fit.metrics.fenced.inc(len(batch) - len(ours))
-        for channel, priority in {(a.channel, a.priority) for a, o in batch if o.event is Event.RETRY}:
+        self._fit.metrics.settle_batch.observe(count)
+        if ours < count:
+            self._fit.metrics.fenced.inc(count - ours)
+        for channel, priority in {(e.channel, e.priority) for e, o in batch if o.event is Event.RETRY}:
             self._fit.bells.ring_lane(channel, priority)
-        for alert_id in {attempt.alert_id for attempt, _ in batch}:
+        for alert_id in {errand.alert_id for errand, _ in batch}:
             self._fit.bells.changed(alert_id)
 
-    async def _commit(self, outcomes: list[Outcome]) -> set[int]:
+    async def _commit(self, outcomes: list[Outcomes]) -> int:
         while True:
             try:
                 return await self._store.settle(outcomes)
             except Unavailable as error:
                 self._fit.readiness.refused(error)
-                self._fit.log.error("receipts wait for the store", waiting=len(outcomes), error=str(error))
+                self._fit.log.error("receipts wait for the store", waiting=self._count, error=str(error))
                 await self._fit.clock.sleep(_STORE_PAUSE)
 
 
-def _clean(ref: str | None) -> str | None:
-    """A provider's reference comes from the network: only what can be printed is kept, and not much of it."""
-    return "".join(c for c in ref[:_LONGEST_REF] if c.isprintable()) or None if ref else None
+def _apart(batch: _Batch) -> Sequence[_Batch]:
+    """Two halves of it; of a single attempt its bare failure, and nothing where that was it."""
+    if len(batch) > 1:
+        half = len(batch) // 2
+        return batch[:half], batch[half:]
+    errand, outcomes = batch[0]
+    attempts = outcomes.attempts
+    if len(attempts) > 1:
+        half = len(attempts) // 2
+        return [[(errand, replace(outcomes, attempts=part))] for part in (attempts[:half], attempts[half:])]
+    if outcomes.event is Event.FAIL and attempts[0].ref is None:
+        return ()
+    bare = attempts[0]._replace(due_at=0, ref=None)
+    failed = replace(outcomes, event=Event.FAIL, reason=Reason.BUG, exposed=True, attempts=[bare])
+    return ([(errand, failed)],)

@@ -1,6 +1,14 @@
-"""Times as CAP 1.2 writes them (section 3.3.2): no fraction, never Z, and UTC as `-00:00`."""
+"""Times as CAP 1.2 writes them (section 3.3.2): no fraction, never Z, and UTC as `-00:00`; and as numbers."""
 
 from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(at: datetime) -> int:
+    """Microseconds since 1970 in UTC, exact (a float of seconds would not be)."""
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def cap_time(moment: datetime) -> str:

@@ -183,17 +183,31 @@ class Claim:
 
 
 class Outcome(NamedTuple):
-    """What became of one attempt. `exposed`: it arrived, or may have. `attempted` is 0 for a release."""
+    """What became of one attempt, besides what it has in common with others. Moments in microseconds since 1970.
+
+    `due_at` is when to try again, 0 where it is not tried again; `ref` the provider's own name for the message.
+    """
 
     delivery_id: int
+    started_at: int
+    due_at: int = 0
+    ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Attempts under one lease that ended alike, and together. `exposed`: they arrived, or may have.
+
+    Not `tried`: they end without ever having been handed to the adapter.
+    """
+
     token: int
     event: Event
     reason: Reason | None
-    ref: str | None
-    due_at: datetime | None
     exposed: bool
-    started_at: datetime
-    ended_at: datetime
+    ended_at: int
+    attempts: Sequence[Outcome]
+    tried: bool = True
 
 
 class WorkStore(Protocol):
@@ -209,8 +223,8 @@ class WorkStore(Protocol):
 
     async def extend(self, token: int, *, until: datetime) -> None: ...
 
-    async def settle(self, outcomes: Sequence[Outcome]) -> set[int]:
-        """Write the outcomes as receipts, in one transaction; the ids that were still ours (others are fenced off)."""
+    async def settle(self, outcomes: Sequence[Outcomes]) -> int:
+        """Write the outcomes as receipts, in one transaction; how many were still ours (others are fenced off)."""
         ...
 
     async def release(self, token: int, delivery_ids: Sequence[int], *, due_at: datetime | None = None) -> None:

@@ -9,10 +9,11 @@ from sqlalchemy import Connection
 from alertd.domain.alert import AlertState
 from alertd.domain.delivery import RETRYABLE, State
 from alertd.domain.problems import Conflict, Forbidden, NotFound
+from alertd.domain.times import micros
 from alertd.storage import audit, follow, tally
 from alertd.storage.connect import run, scalar
 from alertd.storage.database import Database
-from alertd.storage.types import instant, json_text, micros, rfc3339
+from alertd.storage.types import instant, json_text, rfc3339
 
 STANDING: Final = "SELECT seq, state, created_by, ends, deadline, stopped FROM alert WHERE id = :id"
 _NEAREST: Final = "SELECT ancestor_seq FROM alert_ancestor WHERE alert_seq = :seq AND depth = 1"

@@ -6,12 +6,13 @@ from typing import Final
 from sqlalchemy import Connection
 
 from alertd.domain.alert import AlertState
+from alertd.domain.times import micros
 from alertd.ports.stores import Answer, IdempotencyKey, NewAlert, StoredAlert
 from alertd.storage import alerts, audit, follow
 from alertd.storage.connect import insert, run
 from alertd.storage.content import dump_alert
 from alertd.storage.database import Database
-from alertd.storage.types import json_text, micros
+from alertd.storage.types import json_text
 
 _REMEMBER: Final = """
 INSERT INTO idempotency (owner, key, fingerprint, body, created_at) VALUES (:owner, :key, :fingerprint, :body, :at)
@@ -25,8 +26,8 @@ VALUES (:id, :identifier, :sender, :sent, :content, :status, :msg_type, :scope, 
         :targets, :at, :at, :deadline, :actor, :ends, 0, 0)
 """
 _PLANS: Final = """
-INSERT INTO plan (alert_seq, channel, broadcast, priority, held, depth, cursor, zone_sets, done, cut)
-SELECT :seq, value->>0, value->>2, :priority, :held, :depth, -1, 0, 0, 0 FROM json_each(:channels)
+INSERT INTO plan (alert_seq, channel, broadcast, priority, held, depth, cursor, fresh, zone_sets, done, cut)
+SELECT :seq, value->>0, value->>2, :priority, :held, :depth, -1, -1, 0, 0, 0 FROM json_each(:channels)
 """
 _TALLIES: Final = """
 INSERT INTO tally (alert_seq, channel, adapter, broadcast, provable, idempotent, priority)

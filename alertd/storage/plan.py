@@ -14,13 +14,14 @@ from sqlalchemy import Connection
 
 from alertd.domain.alert import MsgType, Purpose
 from alertd.domain.delivery import State
+from alertd.domain.times import micros
 from alertd.ports.stores import PlanJob, Planned
 from alertd.storage import plan_sql as sql
 from alertd.storage import selection, tally
 from alertd.storage.completion import close_if_done
 from alertd.storage.connect import run, scalar
 from alertd.storage.database import Database
-from alertd.storage.types import micros, purpose_bit
+from alertd.storage.types import purpose_bit
 
 _OWN: Final = 0
 _START: Final = -1
@@ -61,12 +62,13 @@ def plan_page(conn: Connection, job: PlanJob, *, window: int, now: datetime) -> 
     if found is None:
         return Planned(0, done=True)
     plan = _Plan(*found)
+    before = plan.cursor
     at = micros(now)
     inserted = _follow(conn, plan, window, at) if plan.depth != _OWN else _own(conn, plan, window, at)
     if inserted:
         tally.move(conn, plan.seq, plan.channel, {State.QUEUED: inserted})
     if not plan.waiting:
-        _keep(conn, plan)
+        _keep(conn, plan, before=before)
         run(conn, sql.BEGUN, {"seq": plan.seq})
     if plan.done:
         close_if_done(conn, plan.seq, at)
@@ -143,7 +145,8 @@ def _terms(conn: Connection, plan: _Plan, at: int) -> dict[str, Any]:
     }
 
 
-def _keep(conn: Connection, plan: _Plan) -> None:
+def _keep(conn: Connection, plan: _Plan, *, before: int) -> None:
+    """`before` is where the window began: nothing was born behind it."""
     run(
         conn,
         sql.KEEP,
@@ -155,6 +158,7 @@ def _keep(conn: Connection, plan: _Plan) -> None:
             "upper": plan.upper,
             "zone_sets": plan.zone_sets,
             "in_flight": plan.in_flight,
+            "before": before,
             "done": plan.done,
         },
     )

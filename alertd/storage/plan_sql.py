@@ -1,6 +1,7 @@
 """The statements of plan.py. Masks are 60 bits wide (domain.blocks.MAX_BLOCKS): 1152921504606846975 is all of them.
 
-A delivery is born with `due_at` 0: the first attempt waits for no clock, wherever that is set.
+A delivery is born with `due_at` 0, fresh: the first attempt waits for no clock, wherever that is set. Fresh ones are
+claimed in the order of their endpoints, beyond `plan.fresh`, which steps back where some are born behind it.
 What follows must not overtake an attempt that is out: who has one, of any ancestor, is left to the next pass.
 """
 
@@ -20,7 +21,7 @@ WHERE p.alert_seq = :seq AND p.channel = :channel AND p.done = 0 AND p.held = 0
 
 KEEP: Final = """
 UPDATE plan SET depth = :depth, cursor = :cursor, upper = :upper, zone_sets = :zone_sets, in_flight = :in_flight,
-                done = :done
+                fresh = min(fresh, :before), done = :done
 WHERE alert_seq = :seq AND channel = :channel
 """
 

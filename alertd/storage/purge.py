@@ -7,11 +7,12 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from alertd.domain.times import micros
 from alertd.ports.stores import Retention
 from alertd.storage import audit
 from alertd.storage.connect import run, scalar
 from alertd.storage.database import Database
-from alertd.storage.types import json_text, micros
+from alertd.storage.types import json_text
 
 CHUNK: Final = 2_000
 """Rows a transaction, so that nobody waits long behind a purge."""

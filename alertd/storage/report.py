@@ -16,12 +16,18 @@ from alertd.storage.tables import tally as tallies_table
 from alertd.storage.types import instant_or_none
 
 DEPTHS: Final = """
-SELECT t.channel, t.priority, sum(t.queued + t.retrying), min((
-  SELECT coalesce(nullif(d.due_at, 0), d.created_at) FROM delivery d
-  WHERE d.alert_seq = t.alert_seq AND d.channel = t.channel AND d.state IN ('queued', 'retrying')
+SELECT t.channel, t.priority, sum(t.queued + t.retrying), min(coalesce((
+  SELECT d.created_at FROM delivery d
+  WHERE d.alert_seq = t.alert_seq AND d.channel = t.channel AND d.endpoint_id > p.fresh
+    AND d.state = 'queued' AND d.due_at = 0
+  ORDER BY d.endpoint_id LIMIT 1
+), (
+  SELECT max(d.due_at, d.created_at) FROM delivery d
+  WHERE d.alert_seq = t.alert_seq AND d.channel = t.channel AND d.state IN ('queued', 'retrying') AND d.due_at > 0
   ORDER BY d.due_at, d.id LIMIT 1
-))
-FROM tally t WHERE t.queued + t.retrying > 0 GROUP BY t.channel, t.priority
+)))
+FROM tally t JOIN plan p ON p.alert_seq = t.alert_seq AND p.channel = t.channel
+WHERE t.queued + t.retrying > 0 GROUP BY t.channel, t.priority
 """
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alertd.domain.subscriber import EndpointState, Subscriber
+from alertd.domain.times import micros
 from alertd.storage.addresses import address_key
-from alertd.storage.types import json_text, micros, micros_or_none, purpose_mask
+from alertd.storage.types import json_text, micros_or_none, purpose_mask
 
 Key = tuple[str, str]
 """Channel and address key."""

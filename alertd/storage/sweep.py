@@ -11,21 +11,24 @@ from sqlalchemy import Connection
 from alertd.domain.alert import Purpose
 from alertd.domain.delivery import Reason, State
 from alertd.domain.retry import may_repeat
+from alertd.domain.times import micros
 from alertd.storage import tally
 from alertd.storage.completion import close_if_done
 from alertd.storage.connect import run, scalar
 from alertd.storage.database import Database
 from alertd.storage.tally import Timing
-from alertd.storage.types import instant_or_none, micros
+from alertd.storage.types import instant_or_none
+from alertd.storage.work_sql import ADVANCE
 
 LEASES: Final = """
-SELECT l.token, l.alert_seq, l.channel, l.claimed_at, l.ids, t.idempotent, a.purpose
+SELECT l.token, l.alert_seq, l.channel, l.claimed_at, l.first, l.last, t.idempotent, a.purpose
 FROM lease l JOIN tally t ON t.alert_seq = l.alert_seq AND t.channel = l.channel JOIN alert a ON a.seq = l.alert_seq
 """
 RECOVER: Final = """
 UPDATE delivery SET state = :state, reason = 'interrupted', exposed = 1, attempts = attempts + 1, due_at = :now,
                     started_at = :claimed_at, settled_at = CASE WHEN :state = 'failed' THEN :now END
-WHERE id IN (SELECT value FROM json_each(:ids)) AND token = :token AND state = 'sending'
+WHERE alert_seq = :alert_seq AND channel = :channel AND endpoint_id BETWEEN :first AND :last
+  AND token = :token AND state = 'sending'
 """
 _END_LEASE: Final = "DELETE FROM lease WHERE token = :token"
 
@@ -39,10 +42,19 @@ WHERE t.queued + t.retrying > 0 AND a.stopped = 1 ORDER BY t.channel, t.priority
 """
 """The order is that of the small index of waiting tallies, which without statistics is not taken otherwise."""
 WAITING_CHANNELS: Final = "SELECT channel FROM tally WHERE alert_seq = :seq AND queued + retrying > 0"
+FRESH: Final = """
+SELECT json_group_array(json_array(id, state)), max(endpoint_id) FROM (
+  SELECT d.id, d.state, d.endpoint_id
+  FROM plan p JOIN delivery d ON d.alert_seq = p.alert_seq AND d.channel = p.channel AND d.endpoint_id > p.fresh
+  WHERE p.alert_seq = :seq AND p.channel = :channel AND d.state = 'queued' AND d.due_at = 0
+  ORDER BY d.endpoint_id LIMIT :limit
+)
+"""
 WAITING: Final = """
 SELECT json_group_array(json_array(id, state)) FROM (
   SELECT id, state FROM delivery
-  WHERE alert_seq = :seq AND channel = :channel AND state IN ('queued', 'retrying') ORDER BY due_at, id LIMIT :limit
+  WHERE alert_seq = :seq AND channel = :channel AND state IN ('queued', 'retrying') AND due_at > 0
+  ORDER BY due_at, id LIMIT :limit
 )
 """
 END: Final = """
@@ -52,7 +64,8 @@ WHERE id IN (SELECT value FROM json_each(:ids)) AND state IN ('queued', 'retryin
 AHEAD: Final = """
 SELECT json_group_array(id) FROM (
   SELECT d.id FROM tally t CROSS JOIN delivery d
-    ON d.alert_seq = t.alert_seq AND d.channel = t.channel AND d.state IN ('queued', 'retrying') AND d.due_at > :latest
+    ON d.alert_seq = t.alert_seq AND d.channel = t.channel AND d.state IN ('queued', 'retrying')
+    AND d.due_at > 0 AND d.due_at > :latest
   WHERE t.queued + t.retrying > 0 LIMIT :limit
 )
 """
@@ -69,16 +82,17 @@ def recover(conn: Connection, now: datetime) -> int:
     """Take back, as possibly arrived, everything in flight; how many. What must not be repeated has failed."""
     at = micros(now)
     count = 0
-    for token, alert_seq, channel, claimed_at, ids, idempotent, purpose in run(conn, LEASES).fetchall():
+    for token, alert_seq, channel, claimed_at, first, last, idempotent, purpose in run(conn, LEASES).fetchall():
         again = may_repeat(Reason.INTERRUPTED, idempotent=bool(idempotent), purpose=Purpose(purpose))
         state = State.RETRYING if again else State.FAILED
-        terms = {"token": token, "ids": ids, "now": at, "claimed_at": claimed_at, "state": state}
+        where = {"alert_seq": alert_seq, "channel": channel, "first": first, "last": last}
+        terms = {**where, "token": token, "now": at, "claimed_at": claimed_at, "state": state}
         lost = run(conn, RECOVER, terms).rowcount
         run(conn, _END_LEASE, {"token": token})
         if lost:
             tally.move(conn, alert_seq, channel, {State.SENDING: -lost, state: lost}, attempts=lost)
-            last = 0 if again else at
-            tally.mark(conn, alert_seq, channel, Timing(first=claimed_at, last=last, answers={}))
+            settled = 0 if again else at
+            tally.mark(conn, alert_seq, channel, Timing(first=claimed_at, last=settled, answers={}))
             close_if_done(conn, alert_seq, at)
         count += lost
     return count
@@ -126,8 +140,7 @@ def probe(conn: Connection) -> None:
 def _end_waiting(conn: Connection, seq: int, state: State, at: int, limit: int) -> int:
     count = 0
     for (channel,) in run(conn, WAITING_CHANNELS, {"seq": seq}).fetchall():
-        which = {"seq": seq, "channel": channel, "limit": limit - count}
-        rows = orjson.loads(scalar(conn, WAITING, which))
+        rows = _waiting(conn, seq, channel, limit - count)
         if not rows:
             continue
         ids = orjson.dumps([row[0] for row in rows]).decode()
@@ -138,6 +151,18 @@ def _end_waiting(conn: Connection, seq: int, state: State, at: int, limit: int) 
         count += len(rows)
     close_if_done(conn, seq, at)
     return count
+
+
+def _waiting(conn: Connection, seq: int, channel: str, limit: int) -> list[tuple[int, str]]:
+    """Id and state of the next that wait, the fresh ones first, which are passed: the caller ends them."""
+    which = {"seq": seq, "channel": channel, "limit": limit}
+    fresh, last = run(conn, FRESH, which).fetchone()
+    rows: list[tuple[int, str]] = orjson.loads(fresh)
+    if rows:
+        run(conn, ADVANCE, {"alert_seq": seq, "channel": channel, "last": last})
+    if len(rows) < limit:
+        rows += orjson.loads(scalar(conn, WAITING, {**which, "limit": limit - len(rows)}))
+    return rows
 
 
 class SweepPart:

@@ -87,6 +87,7 @@ plan = Table(
     Column("depth", Integer, nullable=False),  # the ancestor being followed; 0 is the alert's own audience
     Column("cursor", BigInt, nullable=False),  # the last endpoint planned
     Column("upper", BigInt),  # the last endpoint there was when the own audience was begun
+    Column("fresh", BigInt, nullable=False),  # first attempts are claimed in order of endpoints: up to here they were
     Column("zone_sets", BigInt, nullable=False),  # the newest zone set already looked at
     Column("in_flight", BigInt),  # deliveries of ancestors in flight when this pass over them began
     Column("done", Boolean, nullable=False),
@@ -133,7 +134,7 @@ delivery = Table(
     Column("language", Text, nullable=False),
     Column("blocks", BigInt, nullable=False),
     Column("state", Text, nullable=False),
-    Column("due_at", Instant, nullable=False),  # 0 until tried or put off: it waits for no clock
+    Column("due_at", Instant, nullable=False),  # 0 while fresh: never claimed, so it waits for no clock
     Column("attempts", Integer, nullable=False),
     Column("token", BigInt),  # the lease it is, or was last, under
     Column("exposed", Boolean, nullable=False),  # it arrived, or may have
@@ -145,13 +146,13 @@ delivery = Table(
     Column("settled_at", Instant),
     UniqueConstraint("alert_seq", "channel", "endpoint_id"),
 )
-Index(
+Index(  # of what was put back or is tried again; what is fresh is found by `plan.fresh`, and costs no index
     "delivery_waiting",
     delivery.c.alert_seq,
     delivery.c.channel,
     delivery.c.due_at,
     delivery.c.id,
-    **_only("state IN ('queued', 'retrying')"),
+    **_only("state IN ('queued', 'retrying') AND due_at > 0"),
 )
 
 lease = Table(
@@ -163,7 +164,8 @@ lease = Table(
     Column("claimed_at", Instant, nullable=False),
     Column("until", Instant, nullable=False),
     Column("open", Integer, nullable=False),  # deliveries still out
-    Column("ids", Text, nullable=False),  # JSON array of what was claimed
+    Column("first", BigInt, nullable=False),  # endpoints from here …
+    Column("last", BigInt, nullable=False),  # … to here, those of other leases in between
     sqlite_autoincrement=True,
 )
 

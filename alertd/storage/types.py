@@ -9,17 +9,12 @@ from sqlalchemy import BigInteger, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator
 
 from alertd.domain.alert import Purpose
+from alertd.domain.times import micros
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 BigInt = BigInteger().with_variant(Integer(), "sqlite")
 """Eight bytes everywhere. SQLite's rowid needs the word INTEGER."""
-
-
-def micros(at: datetime) -> int:
-    """Microseconds since 1970 in UTC, exact (a float of seconds would not be)."""
-    return (at - _EPOCH) // _MICROSECOND
 
 
 def micros_or_none(at: datetime | None) -> int | None:

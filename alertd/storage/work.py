@@ -1,95 +1,40 @@
 """Handing out work: claim a page of a lane under a lease with a fencing token, extend it, put it back.
 
 A page goes from and to SQLite as one JSON text, never row by row: each row fetched or bound is a turn of the
-interpreter's lock, for which this thread would queue behind a busy event loop. One claim serves one alert; the
-lane's alerts take turns by their earliest due delivery, which among first attempts (due at 0) is the oldest.
+interpreter's lock, for which this thread would queue behind a busy event loop. One claim serves one alert: first
+attempts before repeats, older alerts before younger, and repeats by when they are due.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Final
 
 import orjson
 from sqlalchemy import Connection
 
 from alertd.domain.delivery import State
-from alertd.ports.stores import Claim, Claimed, Outcome
+from alertd.domain.times import micros
+from alertd.ports.stores import Claim, Claimed, Outcomes
 from alertd.storage import leases, settle, tally
+from alertd.storage import work_sql as sql
 from alertd.storage.completion import close_if_done
 from alertd.storage.connect import insert, run, scalar
 from alertd.storage.database import Database
-from alertd.storage.types import instant_or_none, micros, micros_or_none
-
-HEADS: Final = """
-SELECT t.alert_seq, a.id, (
-  SELECT min(d.due_at) FROM delivery d
-  WHERE d.alert_seq = t.alert_seq AND d.channel = t.channel AND d.state IN ('queued', 'retrying')
-) AS head, (
-  SELECT d.id FROM delivery d
-  WHERE d.alert_seq = t.alert_seq AND d.channel = t.channel AND d.state IN ('queued', 'retrying')
-  ORDER BY d.due_at, d.id LIMIT 1
-) AS first
-FROM tally t JOIN alert a ON a.seq = t.alert_seq
-WHERE t.channel = :channel AND t.priority = :priority AND t.queued + t.retrying > 0
-  AND a.stopped = 0 AND a.deadline > :now
-ORDER BY head, first LIMIT 1
-"""
-DUE: Final = """
-SELECT
-  json_group_array(json_array(id, :alert_id, language, blocks, endpoint_id, address, attempts, thread))
-    FILTER (WHERE NOT gone),
-  json_group_array(id),
-  json_group_array(id) FILTER (WHERE gone),
-  coalesce(sum(state = 'queued'), 0),
-  count(*)
-FROM (
-  SELECT d.id, d.language, d.blocks, d.endpoint_id, coalesce(e.address, '') AS address, d.attempts, d.thread, d.state,
-         d.endpoint_id <> 0 AND (e.id IS NULL OR e.state = 'gone') AS gone
-  FROM delivery d LEFT JOIN endpoint e ON e.id = d.endpoint_id
-  WHERE d.alert_seq = :alert_seq AND d.channel = :channel AND d.state IN ('queued', 'retrying') AND d.due_at <= :now
-  ORDER BY d.due_at, d.id LIMIT :limit
-)
-"""
-_LEASE: Final = """
-INSERT INTO lease (alert_seq, channel, claimed_at, until, open, ids)
-VALUES (:alert_seq, :channel, :now, :until, :open, :ids)
-"""
-CLAIM: Final = """
-UPDATE delivery SET state = 'sending', token = :token
-WHERE id IN (SELECT value FROM json_each(:ids)) AND state IN ('queued', 'retrying')
-"""
-UNREACHABLE: Final = """
-UPDATE delivery SET state = 'gone', reason = 'unsubscribed', settled_at = :now
-WHERE id IN (SELECT value FROM json_each(:ids)) AND token = :token AND state = 'sending'
-"""
-NEXT_DUE: Final = """
-SELECT min((
-  SELECT min(d.due_at) FROM delivery d
-  WHERE d.alert_seq = t.alert_seq AND d.channel = t.channel AND d.state IN ('queued', 'retrying')
-))
-FROM tally t JOIN alert a ON a.seq = t.alert_seq
-WHERE t.channel = :channel AND t.priority = :priority AND t.queued + t.retrying > 0 AND a.stopped = 0
-"""
-_EXTEND: Final = "UPDATE lease SET until = :until WHERE token = :token"
-RELEASE: Final = """
-UPDATE delivery SET state = 'queued', due_at = coalesce(:due_at, due_at)
-WHERE id IN (SELECT value FROM json_each(:ids)) AND token = :token AND state = 'sending'
-"""
+from alertd.storage.types import instant_or_none, micros_or_none
 
 
 def claim(conn: Connection, channel: str, priority: int, *, limit: int, now: datetime, lease: float) -> Claim | None:
     """Lease the most pressing page of a lane. What was due to an endpoint that has gone is retired on the way."""
     at = micros(now)
     lane = {"channel": channel, "priority": priority, "now": at}
-    while (found := run(conn, HEADS, lane).fetchone()) is not None:
-        alert_seq, alert_id, head, _ = found
-        if head is None or head > at:
-            return None
+    while (found := run(conn, sql.HEADS, lane).fetchone()) is not None:
+        alert_seq, alert_id, fresh, some_fresh, _ = found
         which = {"alert_seq": alert_seq, "alert_id": alert_id, "channel": channel, "now": at, "limit": limit}
-        rows, *counted = run(conn, DUE, which).fetchone()
-        token = _lease(conn, alert_seq, channel, _Due(*counted), at=at, until=at + round(lease * 1_000_000))
+        page = sql.FRESH if some_fresh else sql.DUE
+        rows, *counted = run(conn, page, {**which, "fresh": fresh}).fetchone()
+        until = at + round(lease * 1_000_000)
+        token = _lease(conn, alert_seq, channel, _Due(bool(some_fresh), *counted), at=at, until=until)
         reachable = list(map(Claimed._make, orjson.loads(rows)))
         if reachable:
             return Claim(token, reachable)
@@ -99,22 +44,30 @@ def claim(conn: Connection, channel: str, priority: int, *, limit: int, now: dat
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """What a claim takes: ids as JSON, all of them and those whose endpoint has gone; how many, and how many new."""
+    """What a claim takes: ids as JSON, all of them and those whose endpoint has gone; how many of them are queued, and
+    how many there are; the first and the last endpoint."""
 
+    fresh: bool
     ids: str
     lost: str
     queued: int
     count: int
+    first: int
+    last: int
 
 
 def _lease(conn: Connection, alert_seq: int, channel: str, due: _Due, *, at: int, until: int) -> int:
     """Put them under a new lease; its token. Times in microseconds."""
-    terms = {"alert_seq": alert_seq, "channel": channel, "now": at, "until": until, "open": due.count, "ids": due.ids}
-    token = insert(conn, _LEASE, terms)
-    run(conn, CLAIM, {"token": token, "ids": due.ids})
+    which = {"alert_seq": alert_seq, "channel": channel, "first": due.first, "last": due.last}
+    token = insert(conn, sql.LEASE, {**which, "now": at, "until": until, "open": due.count})
+    if due.fresh:
+        run(conn, sql.CLAIM_FRESH, {**which, "token": token})
+        run(conn, sql.ADVANCE, which)
+    else:
+        run(conn, sql.CLAIM, {"token": token, "ids": due.ids})
     lost = len(orjson.loads(due.lost))
     if lost:
-        run(conn, UNREACHABLE, {"token": token, "ids": due.lost, "now": at})
+        run(conn, sql.UNREACHABLE, {"token": token, "ids": due.lost, "now": at})
         leases.give_back(conn, token, lost)
     moved = {State.QUEUED: -due.queued, State.RETRYING: due.queued - due.count}
     tally.move(conn, alert_seq, channel, {**moved, State.SENDING: due.count - lost, State.GONE: lost})
@@ -122,12 +75,12 @@ def _lease(conn: Connection, alert_seq: int, channel: str, due: _Due, *, at: int
 
 
 def next_due(conn: Connection, channel: str, priority: int) -> datetime | None:
-    found = scalar(conn, NEXT_DUE, {"channel": channel, "priority": priority})
+    found = scalar(conn, sql.NEXT_DUE, {"channel": channel, "priority": priority})
     return instant_or_none(found)
 
 
 def extend(conn: Connection, token: int, *, until: datetime) -> None:
-    run(conn, _EXTEND, {"token": token, "until": micros(until)})
+    run(conn, sql.EXTEND, {"token": token, "until": micros(until)})
 
 
 def release(conn: Connection, token: int, ids: Sequence[int], *, due_at: datetime | None) -> None:
@@ -136,7 +89,7 @@ def release(conn: Connection, token: int, ids: Sequence[int], *, due_at: datetim
     if lane is None:
         return
     terms = {"token": token, "ids": _text(list(ids)), "due_at": micros_or_none(due_at)}
-    count = run(conn, RELEASE, terms).rowcount
+    count = run(conn, sql.RELEASE, terms).rowcount
     tally.move(conn, *lane, {State.SENDING: -count, State.QUEUED: count})
     leases.give_back(conn, token, count)
 
@@ -160,7 +113,7 @@ class WorkPart:
     async def extend(self, token: int, *, until: datetime) -> None:
         await self._db.write(partial(extend, token=token, until=until))
 
-    async def settle(self, outcomes: Sequence[Outcome]) -> set[int]:
+    async def settle(self, outcomes: Sequence[Outcomes]) -> int:
         return await self._db.write(partial(settle.settle, outcomes=outcomes))
 
     async def release(self, token: int, delivery_ids: Sequence[int], *, due_at: datetime | None = None) -> None:

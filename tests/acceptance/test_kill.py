@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from alertd.core.lanes import PAGES_IN_FLIGHT
+from alertd.core.lanes import PAGES
 from alertd.sandbox.sandbox import Sandbox
 from tests.acceptance.place import BOT, MAIL, PUSH, citizens, place
 from tests.acceptance.town import MONTELUPO, ROOT, Town, alert
@@ -63,7 +63,7 @@ async def _prove(town: Town, sandbox: Sandbox, accepted: list[str], kills: int) 
         assert len(counts) == CITIZENS
         assert all(count >= len(accepted) for count in counts.values())
         duplicates = counts.total() - CITIZENS * len(accepted)
-        bound = kills * PAGES_IN_FLIGHT * min(PAGE[name], CITIZENS)
+        bound = kills * PAGES * min(PAGE[name], CITIZENS)
         print(f"{name}: {duplicates} duplicates after {kills} kills (bound {bound})")
         assert duplicates <= bound
     assert town.integrity() == "ok"

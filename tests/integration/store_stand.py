@@ -26,7 +26,8 @@ from alertd.domain.alert import (
 )
 from alertd.domain.delivery import TRANSITIONS, Event, Reason, State
 from alertd.domain.subscriber import Cohort, Consent, Endpoint, EndpointState, Preference, Subscriber
-from alertd.ports.stores import ChannelPlan, Claim, NewAlert, Outcome, StoredAlert, Target
+from alertd.domain.times import micros
+from alertd.ports.stores import ChannelPlan, Claim, NewAlert, Outcome, Outcomes, StoredAlert, Target
 from alertd.storage import Store
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -191,32 +192,33 @@ async def claimed(store: Store, channel: str = "push", *, limit: int = 1_000, no
 
 
 def outcomes(
-    claim: Claim, event: Event, reason: Reason | None = None, *, ids: Iterable[int] | None = None, **changes: Any
-) -> list[Outcome]:
+    claim: Claim,
+    event: Event,
+    reason: Reason | None = None,
+    *,
+    ids: Iterable[int] | None = None,
+    due_at: datetime = NOW + 10 * SECOND,
+    ended_at: datetime = NOW + 2 * SECOND,
+    **changes: Any,
+) -> list[Outcomes]:
+    """Everything of the claim, or `ids` of it, ends like this; a reference for what arrived."""
     wanted = {row.delivery_id for row in claim.rows} if ids is None else set(ids)
-    exposed = event in (Event.ACCEPT, Event.DELIVER)
-    return [
-        Outcome(
-            row.delivery_id,
-            claim.token,
-            event,
-            reason,
-            f"ref-{row.delivery_id}" if exposed else None,
-            NOW + 10 * SECOND if event is Event.RETRY else None,
-            exposed,
-            NOW + SECOND,
-            NOW + 2 * SECOND,
-        )._replace(**changes)
+    arrived = event in (Event.ACCEPT, Event.DELIVER)
+    due = micros(due_at) if event is Event.RETRY else 0
+    attempts = [
+        Outcome(row.delivery_id, micros(NOW + SECOND), due, f"ref-{row.delivery_id}" if arrived else None)
         for row in claim.rows
         if row.delivery_id in wanted
     ]
+    made = Outcomes(claim.token, event, reason, arrived, micros(ended_at), attempts)
+    return [replace(made, **changes)] if attempts else []
 
 
 async def sent(store: Store, channel: str = "push", *, now: datetime = NOW) -> int:
     """Carry everything due, with success."""
     count = 0
     while (claim := await store.claim(channel, 0, limit=1_000, now=now, lease=60)) is not None:
-        count += len(await store.settle(outcomes(claim, Event.ACCEPT)))
+        count += await store.settle(outcomes(claim, Event.ACCEPT))
     return count
 
 

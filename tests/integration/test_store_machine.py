@@ -5,7 +5,7 @@ import random
 import shutil
 import tempfile
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -166,8 +166,8 @@ class StoreMachine(RuleBasedStateMachine):
         chosen = {ids[pick % len(ids)]} if part else set(ids)
         batch = outcomes(claim, *how, ids=chosen)
         if how[0] in (Event.RETRY, Event.FAIL):
-            batch = [outcome._replace(exposed=exposed) for outcome in batch]
-        assert self._run(self.store.settle(batch)) <= chosen
+            batch = [replace(outcome, exposed=exposed) for outcome in batch]
+        assert self._run(self.store.settle(batch)) <= len(chosen)
 
     @precondition(lambda self: self.claims)
     @rule(pick=PICK)
@@ -254,7 +254,7 @@ class StoreMachine(RuleBasedStateMachine):
             self._run(self.store.supersede(self.now, limit=1_000))
             carried = 0
             for claim in [*self.claims, *(self._claim_all())]:
-                carried += len(self._run(self.store.settle(outcomes(claim, Event.ACCEPT))))
+                carried += self._run(self.store.settle(outcomes(claim, Event.ACCEPT)))
             self.now += 10 * SECOND
             self._run(self.store.expire(self.now, limit=1_000))
             if not carried and self._run(self.store.next_plan()) is None and not self._waiting():

@@ -35,7 +35,7 @@ from alertd.storage import (
     sweep,
     tally,
     tokens,
-    work,
+    work_sql,
 )
 
 BIG = ("delivery", "endpoint", "subscriber", "audit", "alert", "idempotency", "plan", "tally", "selected")
@@ -45,8 +45,8 @@ TERMS: Mapping[str, Any] = {
     "claimed_at": 1, "cohort": "public", "cursor": 0, "depth": 1, "due_at": None, "id": "a5",
     "identifier": "i5", "ids": "[1,2]", "key": "k", "keys": "[]", "known": 0, "limit": 100, "now": 1, "owner": "o",
     "priority": 0, "purpose": 1, "reasons": "[]", "rows": "[]", "seq": 5, "sets": "[]", "state": "expired", "token": 7,
-    "until": 100, "upper": 1000, "whole1": 1, "whole2": 1, "whole3": 1, "whole4": 1, "window": 100, "zoned": 1,
-    "endpoints": "[]", "reason": None, "attempted": 1, "exposed": 1, "pending": 0, "flying": 1, "latest": 1,
+    "until": 100, "upper": 1000, "whole1": 1, "whole2": 1, "whole3": 1, "whole4": 1, "window": 100, "zoned": 1, "first": 1, "last": 9, "fresh": 5, "started_at": 1, "settled_at": 1, "tried": 1,
+    "endpoints": "[]", "reason": None, "exposed": 1, "flying": 1, "latest": 1,
 }  # fmt: skip
 
 
@@ -64,6 +64,7 @@ def _deliveries(**terms: Any) -> str:
 
 
 UNIQUE = "sqlite_autoindex_"
+FRESH = UNIQUE + "delivery_1 (alert_seq=? AND channel=? AND endpoint_id>?)"
 STATEMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "next plan": (plan_sql.NEXT, ("plan_open",)),
     "a plan": (plan_sql.PLAN, ("PRIMARY KEY",)),
@@ -78,21 +79,24 @@ STATEMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "follow post": (plan_sql.FOLLOW_POST, (UNIQUE + "delivery",)),
     "in flight": (plan_sql.IN_FLIGHT, ("SEARCH t USING PRIMARY KEY",)),
     "new zone sets": (selection.NEW_SETS, ("INTEGER PRIMARY KEY",)),
-    "heads of a lane": (work.HEADS, ("tally_waiting", "delivery_waiting")),
-    "due page": (work.DUE, ("delivery_waiting", "SEARCH e USING INTEGER PRIMARY KEY")),
-    "claim": (work.CLAIM, ("SEARCH delivery USING INTEGER PRIMARY KEY",)),
-    "next due": (work.NEXT_DUE, ("tally_waiting", "delivery_waiting")),
-    "release": (work.RELEASE, ("SEARCH delivery USING INTEGER PRIMARY KEY",)),
+    "heads of a lane": (work_sql.HEADS, ("tally_waiting", "delivery_waiting", FRESH, "SEARCH p USING PRIMARY KEY")),
+    "fresh page": (work_sql.FRESH, (FRESH, "SEARCH e USING INTEGER PRIMARY KEY")),
+    "claim fresh": (work_sql.CLAIM_FRESH, (UNIQUE + "delivery",)),
+    "due page": (work_sql.DUE, ("delivery_waiting", "SEARCH e USING INTEGER PRIMARY KEY")),
+    "claim": (work_sql.CLAIM, ("SEARCH delivery USING INTEGER PRIMARY KEY",)),
+    "next due": (work_sql.NEXT_DUE, ("tally_waiting", "delivery_waiting", FRESH)),
+    "release": (work_sql.RELEASE, ("SEARCH delivery USING INTEGER PRIMARY KEY",)),
     "lease": (leases.LANE, ("INTEGER PRIMARY KEY",)),
-    "ours": (settle.OURS, ("SEARCH d USING INTEGER PRIMARY KEY",)),
+    "settle alike": (settle.ALIKE, ("SEARCH delivery USING INTEGER PRIMARY KEY",)),
     "settle": (settle.SETTLE, ("SEARCH delivery USING INTEGER PRIMARY KEY",)),
     "retire": (settle.RETIRE, ("SEARCH endpoint USING INTEGER PRIMARY KEY",)),
     "histogram": (tally.HISTOGRAM, ("PRIMARY KEY",)),
     "open": (completion.OPEN, ("SEARCH plan USING PRIMARY KEY", "SEARCH tally USING PRIMARY KEY")),
-    "recover": (sweep.RECOVER, ("SEARCH delivery USING INTEGER PRIMARY KEY",)),
+    "recover": (sweep.RECOVER, (UNIQUE + "delivery",)),
     "past deadline": (sweep.PAST_DEADLINE, ("alert_live|alert_by_state",)),
     "next deadline": (sweep.NEXT_DEADLINE, ("alert_live|alert_by_state",)),
     "stopped": (sweep.STOPPED, ("tally_waiting",)),
+    "fresh waiting": (sweep.FRESH, ("SEARCH p USING PRIMARY KEY", FRESH)),
     "waiting": (sweep.WAITING, ("delivery_waiting",)),
     "ahead": (sweep.AHEAD, ("tally_waiting", "delivery_waiting (alert_seq=? AND channel=? AND due_at>?)")),
     "pull back": (sweep.PULL_BACK, ("SEARCH delivery USING INTEGER PRIMARY KEY",)),
@@ -103,7 +107,7 @@ STATEMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "answer": (intake.ANSWER, ("PRIMARY KEY",)),
     "audit head": (audit.HEAD, ()),
     "audit page": (audit.PAGE, ("INTEGER PRIMARY KEY",)),
-    "depths": (report.DEPTHS, ("tally_waiting", "delivery_waiting")),
+    "depths": (report.DEPTHS, ("tally_waiting", "delivery_waiting", FRESH)),
     "audience": (audience.GROUPS, ("endpoint_active", "SEARCH s USING INTEGER PRIMARY KEY")),
     "anyone": (audience.ANYONE, ("subscriber_by_zone_set", "endpoint_by_subscriber")),
     "match": (enrol.MATCH, (UNIQUE + "subscriber", UNIQUE + "endpoint")),
@@ -147,7 +151,7 @@ _ROWS: Mapping[str, Mapping[str, str]] = {
     },
     "plan": {
         "alert_seq": "i", "channel": "'push'", "broadcast": "0", "priority": "i % 4", "held": "0", "depth": "0",
-        "cursor": "0", "zone_sets": "0", "done": "i % 100 <> 0", "cut": "0",
+        "cursor": "0", "fresh": "-1", "zone_sets": "0", "done": "i % 100 <> 0", "cut": "0",
     },
     "tally": {
         "alert_seq": "i", "channel": "'push'", "adapter": "'webpush'", "broadcast": "0", "provable": "'accepted'", "idempotent": "1",

@@ -1,6 +1,7 @@
 """The road from endpoints to receipts: planned, claimed, settled, fenced, recovered; the sums always right."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -196,7 +197,6 @@ async def test_every_outcome_leads_where_the_table_says(tmp_path: Path) -> None:
         Event.RETIRE: State.GONE,
         Event.EXPIRE: State.EXPIRED,
         Event.SUPERSEDE: State.SUPERSEDED,
-        Event.RELEASE: State.QUEUED,
     }
     async with opened(tmp_path) as store:
         await enrolled(store, len(cases))
@@ -205,14 +205,15 @@ async def test_every_outcome_leads_where_the_table_says(tmp_path: Path) -> None:
         await plan_all(store)
         claim = await claimed(store)
         batch = [outcomes(claim, event, ids=[row.delivery_id])[0] for event, row in zip(cases, claim.rows, strict=True)]
-        assert len(await store.settle(batch)) == len(cases)
+        assert await store.settle(batch) == len(cases)
         shown = await store.deliveries(first.alert.id, channel="push", state=None, limit=99, after=0)
         got = {row.id: row for row in shown}
         for outcome in batch:
-            assert got[outcome.delivery_id].state is cases[outcome.event]
-            assert got[outcome.delivery_id].attempts == (outcome.event is not Event.RELEASE)
+            (attempt,) = outcome.attempts
+            assert got[attempt.delivery_id].state is cases[outcome.event]
+            assert got[attempt.delivery_id].attempts == 1
         (tally,) = await store.tallies(first.alert.id)
-        assert tally.attempts == len(cases) - 1
+        assert tally.attempts == len(cases)
         assert (tally.first_attempt_at, tally.last_settled_at) == (NOW + SECOND, NOW + 2 * SECOND)
         assert await state_of(store, first.alert) is AlertState.ACTIVE
         check_whole(tmp_path)
@@ -254,12 +255,12 @@ async def test_a_zombies_outcome_changes_nothing(tmp_path: Path) -> None:
         await plan_all(store)
         old = await claimed(store)
         assert await store.recover(NOW + 61 * SECOND) == 3
-        assert await store.settle(outcomes(old, Event.ACCEPT)) == set(), "its lease has ended"
+        assert await store.settle(outcomes(old, Event.ACCEPT)) == 0, "its lease has ended"
         assert await states(store, first.alert.id) == {State.RETRYING: 3}
         fresh = await claimed(store, now=NOW + 61 * SECOND)
         mixed = [*outcomes(old, Event.FAIL, Reason.BUG), *outcomes(fresh, Event.ACCEPT)]
-        assert await store.settle(mixed) == {row.delivery_id for row in fresh.rows}
-        assert await store.settle(outcomes(fresh, Event.FAIL, Reason.BUG)) == set(), "settled is settled"
+        assert await store.settle(mixed) == len(fresh.rows)
+        assert await store.settle(outcomes(fresh, Event.FAIL, Reason.BUG)) == 0, "settled is settled"
         assert await states(store, first.alert.id) == {State.ACCEPTED: 3}
         await store.release(old.token, [row.delivery_id for row in old.rows])
         await store.extend(old.token, until=NOW + HOUR)
@@ -277,10 +278,11 @@ async def test_an_old_claim_cannot_settle_what_it_gave_back(tmp_path: Path) -> N
         await store.release(old.token, [given])
         fresh = await claimed(store)
         assert [row.delivery_id for row in fresh.rows] == [given]
-        assert await store.settle(outcomes(old, Event.FAIL, Reason.BUG)) == {kept}
+        assert await store.settle(outcomes(old, Event.FAIL, Reason.BUG)) == 1
         await store.release(old.token, [given])
-        assert await store.settle(outcomes(fresh, Event.ACCEPT)) == {given}
+        assert await store.settle(outcomes(fresh, Event.ACCEPT)) == 1
         assert await states(store, first.alert.id) == {State.FAILED: 1, State.ACCEPTED: 1}
+        assert sql(tmp_path, "SELECT id FROM delivery WHERE state = 'failed'") == [(kept,)]
         check_whole(tmp_path)
 
 
@@ -292,7 +294,7 @@ async def test_one_delivery_named_twice_is_settled_once(tmp_path: Path) -> None:
         await plan_all(store)
         claim = await claimed(store)
         twice = [*outcomes(claim, Event.ACCEPT), *outcomes(claim, Event.FAIL, Reason.BUG)]
-        assert len(await store.settle(twice)) == 1
+        assert await store.settle(twice) == 1
         check_whole(tmp_path)
 
 
@@ -395,13 +397,14 @@ async def test_an_odd_reference_costs_nobody_his_receipt(tmp_path: Path, poison:
         await store.accept(first)
         await plan_all(store)
         claim = await claimed(store)
-        batch = outcomes(claim, Event.ACCEPT)
-        batch[1] = batch[1]._replace(ref=poison)
-        assert len(await store.settle(batch)) == 3
+        (batch,) = outcomes(claim, Event.ACCEPT)
+        attempts = list(batch.attempts)
+        attempts[1] = attempts[1]._replace(ref=poison)
+        assert await store.settle([replace(batch, attempts=attempts)]) == 3
         rows = await store.deliveries(first.alert.id, channel=None, state=None, limit=9, after=0)
         refs = {row.id: row.ref for row in rows}
-        assert refs[batch[0].delivery_id] == batch[0].ref
-        assert refs[batch[1].delivery_id] == (clean(poison) or None)
+        assert refs[attempts[0].delivery_id] == attempts[0].ref
+        assert refs[attempts[1].delivery_id] == (clean(poison) or None)
         await store.accept(following(first.alert, MsgType.CANCEL, PUSH))
         await plan_all(store)
         threads = {row.endpoint_id: row.thread for row in (await claimed(store)).rows}
@@ -470,11 +473,10 @@ async def test_latencies_are_quantiles_of_the_time_since_acceptance(tmp_path: Pa
         await store.accept(first)
         await plan_all(store)
         claim = await claimed(store)
-        batch = [
-            outcome._replace(ended_at=NOW + (0.1 if i < 90 else 5) * SECOND)
-            for i, outcome in enumerate(outcomes(claim, Event.ACCEPT))
-        ]
-        await store.settle(batch)
+        ids = [row.delivery_id for row in claim.rows]
+        soon = outcomes(claim, Event.ACCEPT, ids=ids[:90], ended_at=NOW + 0.1 * SECOND)
+        late = outcomes(claim, Event.ACCEPT, ids=ids[90:], ended_at=NOW + 5 * SECOND)
+        await store.settle([*soon, *late])
         (tally,) = await store.tallies(first.alert.id)
         assert tally.p50_ms is not None
         assert tally.p99_ms is not None

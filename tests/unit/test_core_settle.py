@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alertd.core.fate import Errand, Fate, fate
 from alertd.core.fittings import Fittings
-from alertd.core.settle import FLUSH_SECONDS, Attempt, Settler, outcome
+from alertd.core.settle import FLUSH_SECONDS, FLUSH_SIZE, Settler
 from alertd.domain.alert import Purpose
 from alertd.domain.delivery import (
     OUTCOME_UNKNOWN,
@@ -26,18 +28,23 @@ from alertd.domain.delivery import (
 )
 from alertd.domain.problems import Unavailable
 from alertd.domain.retry import RetryPolicy
-from alertd.ports.stores import Claim, Outcome
+from alertd.ports.stores import Claim, Outcome, Outcomes
 from tests.support.clock import START, ManualClock
 
 DEADLINE = START + timedelta(hours=1)
 
 
-def attempt(number: int = 1, *, purpose: Purpose = Purpose.EMERGENCY, idempotent: bool = True, attempts: int = 1):
-    return Attempt(number, 7, "a", "push", 0, purpose, idempotent, attempts, DEADLINE, START)
+def errand(*, purpose: Purpose = Purpose.EMERGENCY, idempotent: bool = True) -> Errand:
+    return Errand(7, "a", "push", 0, purpose, idempotent, DEADLINE)
 
 
-def decide(verdict, policy: RetryPolicy | None = None, **more) -> Outcome:
-    return outcome(attempt(**more), verdict, policy=policy or RetryPolicy(), now=START, chance=0.5)
+def decide(verdict, policy: RetryPolicy | None = None, *, attempts: int = 1, chance: float = 0.5, **more) -> Fate:
+    return fate(errand(**more), verdict, attempts=attempts, policy=policy or RetryPolicy(), now=START, chance=chance)
+
+
+def accepted(*numbers: int) -> Outcomes:
+    attempts = [Outcome(number, 1_000_000 + number) for number in numbers]
+    return Outcomes(7, Event.ACCEPT, None, exposed=True, ended_at=2_000_000, attempts=attempts)
 
 
 reasons = st.sampled_from(Reason)
@@ -53,13 +60,7 @@ verdicts = st.one_of(
 
 @given(verdicts, st.sampled_from(Purpose), st.booleans(), st.integers(1, 200), st.floats(0, 0.999))
 def test_every_verdict_has_a_lawful_outcome(verdict, purpose, idempotent, attempts, chance) -> None:
-    made = outcome(
-        attempt(purpose=purpose, idempotent=idempotent, attempts=attempts),
-        verdict,
-        policy=RetryPolicy(),
-        now=START,
-        chance=chance,
-    )
+    made = decide(verdict, purpose=purpose, idempotent=idempotent, attempts=attempts, chance=chance)
     assert step(State.SENDING, made.event) in State
     assert (made.due_at is not None) == (made.event is Event.RETRY)
     if made.due_at is not None:
@@ -97,15 +98,21 @@ class Ledger:
     """A WorkStore that remembers what was settled, and can be out of space."""
 
     def __init__(self) -> None:
-        self.commits: list[list[Outcome]] = []
+        self.commits: list[list[int]] = []
         self.full = 0
+        self.poison: set[int] = set()
+        self.bare: list[int] = []
 
-    async def settle(self, outcomes: Sequence[Outcome]) -> set[int]:
+    async def settle(self, outcomes: Sequence[Outcomes]) -> int:
         if self.full:
             self.full -= 1
             raise Unavailable("disk full")
-        self.commits.append(list(outcomes))
-        return {o.delivery_id for o in outcomes}
+        ids = [attempt.delivery_id for alike in outcomes for attempt in alike.attempts]
+        if self.poison & {a.delivery_id for alike in outcomes for a in alike.attempts if a.ref is not None}:
+            raise ValueError("cannot be read")
+        self.commits.append(ids)
+        self.bare += [a.delivery_id for alike in outcomes for a in alike.attempts if alike.event is Event.FAIL]
+        return len(ids)
 
     async def claim(self, *_: object, **__: object) -> Claim | None: ...
     async def next_due(self, *_: object) -> None: ...
@@ -127,13 +134,13 @@ async def test_receipts_are_committed_together() -> None:
     it = settler(store, clock)
     running = asyncio.ensure_future(it.run())
     for number in range(10):
-        it.put(attempt(number), Accepted())
+        it.put(errand(), accepted(number))
     await clock.advance(FLUSH_SECONDS)
-    assert [len(c) for c in store.commits] == [10]
-    for number in range(2_500):
-        it.put(attempt(number), Accepted())
+    assert store.commits == [list(range(10))]
+    for number in range(2 * FLUSH_SIZE + 500):
+        it.put(errand(), accepted(number))
     await clock.advance(FLUSH_SECONDS)
-    assert [len(c) for c in store.commits] == [10, 1000, 1000, 500]
+    assert [len(c) for c in store.commits] == [10, FLUSH_SIZE, FLUSH_SIZE, 500]
     running.cancel()
 
 
@@ -142,12 +149,26 @@ async def test_a_full_disk_delays_receipts_and_loses_none() -> None:
     store.full = 3
     it = settler(store, clock)
     running = asyncio.ensure_future(it.run())
-    it.put(attempt(1), Accepted())
+    it.put(errand(), accepted(1))
     drained = asyncio.ensure_future(it.drained())
     await clock.advance(2.5)
     assert store.commits == []
     assert not drained.done()
     await clock.advance(1)
-    assert [o.delivery_id for o in store.commits[0]] == [1]
+    assert store.commits == [[1]]
     await drained
+    running.cancel()
+
+
+async def test_what_the_store_cannot_read_costs_itself_alone() -> None:
+    clock, store = ManualClock(), Ledger()
+    store.poison = {5}
+    it = settler(store, clock)
+    running = asyncio.ensure_future(it.run())
+    several = accepted(*range(8))
+    it.put(errand(), replace(several, attempts=[a._replace(ref="odd") for a in several.attempts]))
+    it.put(errand(), accepted(8, 9))
+    await it.drained()
+    assert sorted(number for commit in store.commits for number in commit) == list(range(10))
+    assert store.bare == [5]
     running.cancel()

@@ -12,6 +12,7 @@ from alertd.domain.alert import Purpose, Severity
 from alertd.domain.delivery import State
 from alertd.domain.problems import Forbidden
 from alertd.domain.subscriber import Cohort, Consent, Endpoint, Preference, Subscriber
+from alertd.domain.times import micros
 from alertd.ports.stores import Target
 from alertd.storage.addresses import address_key
 from alertd.storage.connect import path_of
@@ -20,7 +21,7 @@ from alertd.storage.roster import gather
 from alertd.storage.selection import RANKS, Matcher
 from alertd.storage.settle import AFTER
 from alertd.storage.tally import bucket_of, counts, quantile
-from alertd.storage.types import clean, instant, micros, purpose_mask, purposes_of
+from alertd.storage.types import clean, instant, purpose_mask, purposes_of
 
 INSTANTS = st.datetimes(datetime(1971, 1, 1), datetime(2900, 1, 1), timezones=st.timezones())  # noqa: DTZ001 - hypothesis adds the zone
 ZONES = st.sampled_from([*"ABC", "*"])

@@ -109,6 +109,7 @@ def _alerts() -> None:
         _small("depth"),
         _number("cursor"),
         _number("upper", null=True),
+        _number("fresh"),
         _number("zone_sets"),
         _number("in_flight", null=True),
         _flag("done"),
@@ -191,7 +192,7 @@ def _work() -> None:
         "delivery_waiting",
         "delivery",
         ["alert_seq", "channel", "due_at", "id"],
-        **_only("state IN ('queued', 'retrying')"),
+        **_only("state IN ('queued', 'retrying') AND due_at > 0"),
     )
     op.create_table(
         "lease",
@@ -201,7 +202,8 @@ def _work() -> None:
         _instant("claimed_at"),
         _instant("until"),
         _small("open"),
-        _text("ids"),
+        _number("first"),
+        _number("last"),
         sa.PrimaryKeyConstraint("token"),
         sqlite_autoincrement=True,
     )
