@@ -8,14 +8,16 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from alertd.core.audience import Carrier, choose, cohort_of, refuse_channels, targets_of
+from alertd.core.dispatch import LEASE
 from alertd.core.fittings import Fittings
+from alertd.core.handover import Handover
 from alertd.core.submission import Accepted, Identity, Submission, checked
 from alertd.domain.alert import Alert, AlertState, Purpose
 from alertd.domain.priority import priority_of
 from alertd.domain.problems import InFlight, Invalid, Problem, Unavailable
 from alertd.domain.times import cap_time
 from alertd.ports.adapter import Service
-from alertd.ports.stores import Answer, ChannelPlan, IdempotencyKey, IntakeStore, NewAlert, Token
+from alertd.ports.stores import ChannelPlan, IdempotencyKey, IntakeStore, NewAlert, Stored, StoredAlert, Token
 from alertd.ports.territory import Territory
 
 
@@ -42,6 +44,7 @@ class IntakeParts:
     territory: Callable[[], Territory]
     carriers: Callable[[], list[Carrier]]
     lifetimes: Callable[[], Mapping[Purpose, timedelta]]
+    handover: Handover
 
 
 class Acceptance:
@@ -133,18 +136,21 @@ class Acceptance:
         answer = encode(Accepted(alert.id, alert.identifier, alert.sender, alert.sent, new.state, channels))
         if new.idempotency is not None:
             new = replace(new, idempotency=replace(new.idempotency, body=answer))
+        if new.state is AlertState.PENDING and not new.ancestors:
+            posts = (plan.channel for plan in new.plans if plan.broadcast)
+            new = replace(new, at_once=self._.handover.posters().intersection(posts), lease=LEASE)
         began = self._.fittings.clock.monotonic()
         self._.fittings.failpoint("accept")
         stored = await self._write(new)
         self._.fittings.failpoint("commit")
-        if stored is not None and new.idempotency is not None:
-            return _same(stored.fingerprint, new.idempotency.fingerprint, stored.body)
+        if stored.answer is not None and new.idempotency is not None:
+            return _same(stored.answer.fingerprint, new.idempotency.fingerprint, stored.answer.body)
         self._.fittings.metrics.accept.observe(self._.fittings.clock.monotonic() - began)
         self._.fittings.metrics.alerts.labels(alert.purpose, alert.status, alert.msg_type).inc()
         self._.fittings.failpoint("wake")
         return answer
 
-    async def _write(self, new: NewAlert) -> Answer | None:
+    async def _write(self, new: NewAlert) -> Stored:
         """Nothing of the ancestors starts from here on; if the commit fails they live on.
 
         The store commits even where our caller is cancelled meanwhile, so what follows a commit is done by the
@@ -155,14 +161,31 @@ class Acceptance:
         writing.add_done_callback(lambda done: self._written(done, new))
         return await asyncio.shield(writing)
 
-    def _written(self, done: "asyncio.Future[Answer | None]", new: NewAlert) -> None:
+    def _written(self, done: "asyncio.Future[Stored]", new: NewAlert) -> None:
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
         if error is not None:
             self._.fittings.revoked.restore(new.ancestors)
+        else:
+            self._.handover.give(_stored(new, done.result().seq), done.result().claims)
         if isinstance(error, Unavailable):
             self._.fittings.readiness.refused(error)
         self._.fittings.bells.plan.ring()
         self._.fittings.bells.sweep.ring()
+
+
+def _stored(new: NewAlert, seq: int) -> StoredAlert:
+    """As the store would tell it."""
+    return StoredAlert(
+        seq,
+        new.alert,
+        AlertState.ACTIVE,
+        new.priority,
+        new.accepted_at,
+        new.deadline,
+        new.actor,
+        ancestors=new.ancestors,
+        plans=new.plans,
+    )
 
 
 def _same(stored: str, given: str, body: bytes) -> bytes:

@@ -17,7 +17,7 @@ from alertd.core.settle import Settler
 from alertd.domain.delivery import Reason, Refused, Retry
 from alertd.domain.problems import Unavailable
 from alertd.ports.adapter import Parcel
-from alertd.ports.stores import Claim, Claimed, ReportStore, StoredAlert, WorkStore
+from alertd.ports.stores import Claim, Claimed, StoredAlert, WorkStore
 
 LEASE = 60.0
 STUCK = 150.0
@@ -30,11 +30,11 @@ AGAIN = timedelta(seconds=5)
 class Dispatcher:
     """Knows how to carry a claim; the lanes decide when."""
 
-    def __init__(self, store: WorkStore, reports: ReportStore, settler: Settler, fittings: Fittings) -> None:
+    def __init__(self, store: WorkStore, letters: Letters, settler: Settler, fittings: Fittings) -> None:
         self._store = store
         self._settler = settler
         self._fit = fittings
-        self._letters = Letters(reports)
+        self._letters = letters
 
     async def carry(self, channel: OpenChannel, priority: int, claim: Claim) -> None:
         """Send every delivery of the claim, or put it back; returns when each is settled or released."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from alertd.core.dispatch import LEASE, Dispatcher
 from alertd.core.fittings import Fittings
+from alertd.core.handover import Handover
 from alertd.core.open_channel import OpenChannel
 from alertd.domain.priority import PRIORITIES
 from alertd.domain.problems import Unavailable
@@ -27,15 +28,17 @@ class Lanes:
         self,
         store: WorkStore,
         dispatcher: Dispatcher,
+        handover: Handover,
         fittings: Fittings,
     ) -> None:
         self._store = store
         self._fit = fittings
         self._dispatcher = dispatcher
+        self._handover = handover
 
     async def run(self, channel: OpenChannel) -> None:
         """Until the channel's gate stops: then what is in flight is finished and the rest released."""
-        async with asyncio.TaskGroup() as group:
+        async with self._handover.serving(channel), asyncio.TaskGroup() as group:
             for priority in PRIORITIES:
                 group.create_task(self._lane(channel, priority))
 
@@ -70,6 +73,9 @@ class Lanes:
                 await asyncio.wait(pages)
 
     async def _claim(self, channel: OpenChannel, priority: int) -> Claim | None:
+        given = self._handover.take(channel.name, priority)
+        if given is not None:
+            return given
         if channel.gate.circuits.channel_closed_until() is not None:
             return None
         claiming = asyncio.ensure_future(

@@ -38,6 +38,10 @@ class Letters:
             reading.add_done_callback(lambda _: self._reading.pop(alert_id, None))
         return _keep(self._alerts, alert_id, await asyncio.shield(reading))
 
+    def keep(self, stored: StoredAlert) -> None:
+        """What was just stored need not be read."""
+        _keep(self._alerts, stored.alert.id, stored)
+
     def message(self, channel: OpenChannel, stored: StoredAlert, *, language: str, blocks: int) -> Message:
         """Rendered once per open channel, alert, language and blocks.
 

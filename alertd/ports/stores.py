@@ -56,13 +56,35 @@ class IdempotencyKey:
     body: bytes
 
 
+class Claimed(NamedTuple):
+    """A delivery under lease. A NamedTuple, because a hundred thousand of them go by."""
+
+    delivery_id: int
+    alert_id: str
+    language: str
+    blocks: int
+    endpoint_id: int
+    address: str
+    attempts: int
+    thread: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one claim got. `token` fences: a settle under another token changes nothing."""
+
+    token: int
+    rows: Sequence[Claimed]
+
+
 @dataclass(frozen=True, slots=True)
 class NewAlert:
     """All that one acceptance writes.
 
     `ancestors` are the ids of the alerts this one follows (Update, Cancel), nearest first and transitive;
     `ends` says what becomes of the nearest ones. `cohort` is who may be reached. A draft has state DRAFT and its
-    plans lie still until it is approved. `deadline`: nothing is sent after it.
+    plans lie still until it is approved. `deadline`: nothing is sent after it. `at_once` are broadcast channels whose
+    one delivery is to be claimed in the same transaction, under a lease of `lease` seconds.
     """
 
     alert: Alert
@@ -77,6 +99,18 @@ class NewAlert:
     ancestors: tuple[str, ...] = ()
     ends: AlertState | None = None
     idempotency: IdempotencyKey | None = None
+    at_once: frozenset[str] = frozenset()
+    lease: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What an acceptance came to: the stored `answer` where the key was already used (then nothing was written), else
+    the number of the new alert, with the claims it asked for by channel."""
+
+    seq: int = 0
+    answer: Answer | None = None
+    claims: Mapping[str, Claim] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +133,8 @@ class StoredAlert:
 
 
 class IntakeStore(Protocol):
-    async def accept(self, new: NewAlert) -> Answer | None:
-        """Write it all or nothing. Returns the stored answer where the key was already used (nothing written).
+    async def accept(self, new: NewAlert) -> Stored:
+        """Write it all or nothing.
 
         Raises Conflict where an ancestor may no longer be followed.
         """
@@ -159,27 +193,6 @@ class PlanStore(Protocol):
 
 
 # --- work -----------------------------------------------------------------------------------------------------
-
-
-class Claimed(NamedTuple):
-    """A delivery under lease. A NamedTuple, because a hundred thousand of them go by."""
-
-    delivery_id: int
-    alert_id: str
-    language: str
-    blocks: int
-    endpoint_id: int
-    address: str
-    attempts: int
-    thread: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What one claim got. `token` fences: a settle under another token changes nothing."""
-
-    token: int
-    rows: Sequence[Claimed]
 
 
 class Outcome(NamedTuple):

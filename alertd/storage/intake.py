@@ -7,8 +7,9 @@ from sqlalchemy import Connection
 
 from alertd.domain.alert import AlertState
 from alertd.domain.times import micros
-from alertd.ports.stores import Answer, IdempotencyKey, NewAlert, StoredAlert
+from alertd.ports.stores import Answer, IdempotencyKey, NewAlert, Stored, StoredAlert
 from alertd.storage import alerts, audit, follow
+from alertd.storage.at_once import claim_posts
 from alertd.storage.connect import insert, run
 from alertd.storage.content import dump_alert
 from alertd.storage.database import Database
@@ -35,12 +36,12 @@ SELECT :seq, value->>0, value->>1, value->>2, value->>3, value->>4, :priority FR
 """
 
 
-def accept(conn: Connection, new: NewAlert) -> Answer | None:
-    """Write it all. The stored answer, and nothing written, where the key was used. Raises Conflict, NotFound."""
+def accept(conn: Connection, new: NewAlert) -> Stored:
+    """Write it all, or nothing where the key was used. Raises Conflict, NotFound."""
     if new.idempotency is not None:
         known = _remember(conn, new.idempotency, micros(new.accepted_at))
         if known is not None:
-            return known
+            return Stored(answer=known)
     ancestors = follow.lineage(conn, new.ancestors)
     follows = bool(ancestors) and new.ends is not None
     if follows:
@@ -51,8 +52,9 @@ def accept(conn: Connection, new: NewAlert) -> Answer | None:
     if follows and new.ends is not None and new.state is not AlertState.DRAFT:
         follow.end(conn, ancestors[0], by=new.alert.id, state=new.ends, at=micros(new.accepted_at))
     _insert_channels(conn, new, seq, depth=1 if follows else 0)
+    claims = claim_posts(conn, new, seq) if new.at_once else {}
     audit.append(conn, new.accepted_at, new.actor, "alert.accept", new.alert.id, _details(new))
-    return None
+    return Stored(seq, claims=claims)
 
 
 def answer(conn: Connection, owner: str, key: str) -> Answer | None:
@@ -125,7 +127,7 @@ class IntakePart:
 
     _db: Database
 
-    async def accept(self, new: NewAlert) -> Answer | None:
+    async def accept(self, new: NewAlert) -> Stored:
         return await self._db.write(partial(accept, new=new), urgent=True)
 
     async def answer(self, owner: str, key: str) -> Answer | None:

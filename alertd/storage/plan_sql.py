@@ -1,4 +1,4 @@
-"""The statements of plan.py. Masks are 60 bits wide (domain.blocks.MAX_BLOCKS): 1152921504606846975 is all of them.
+"""The statements of plan.py.
 
 A delivery is born with `due_at` 0, fresh: the first attempt waits for no clock, wherever that is set. Fresh ones are
 claimed in the order of their endpoints, beyond `plan.fresh`, which steps back where some are born behind it.
@@ -6,6 +6,10 @@ What follows must not overtake an attempt that is out: who has one, of any ances
 """
 
 from typing import Final
+
+from alertd.domain.blocks import MAX_BLOCKS
+
+EVERY_BLOCK: Final = 2**MAX_BLOCKS - 1
 
 NEXT: Final = """
 SELECT p.alert_seq, a.id, p.channel, p.priority, p.broadcast FROM plan p JOIN alert a ON a.seq = p.alert_seq
@@ -52,11 +56,11 @@ SELECT :seq, :channel, id, language, blocks, 'queued', 0, 0, 0, :now FROM (
 ON CONFLICT DO NOTHING
 """
 
-POST: Final = """
+POST: Final = f"""
 INSERT INTO delivery (alert_seq, channel, endpoint_id, language, blocks, state, due_at, attempts, exposed, created_at)
-VALUES (:seq, :channel, 0, '', 1152921504606846975, 'queued', 0, 0, 0, :now)
+VALUES (:seq, :channel, 0, '', {EVERY_BLOCK}, 'queued', 0, 0, 0, :now)
 ON CONFLICT DO NOTHING
-"""
+"""  # noqa: S608  a number of ours
 
 IN_FLIGHT: Final = """
 SELECT coalesce(sum(t.sending), 0) FROM alert_ancestor n JOIN tally t ON t.alert_seq = n.ancestor_seq
@@ -74,10 +78,10 @@ SELECT max(endpoint_id), count(*) FROM (
 )
 """
 
-FOLLOW: Final = """
+FOLLOW: Final = f"""
 INSERT INTO delivery (alert_seq, channel, endpoint_id, language, blocks, state, due_at, attempts, exposed, created_at,
                       thread)
-SELECT :seq, :channel, id, language, coalesce(nullif(blocks, 0), 1152921504606846975), 'queued', 0, 0, 0, :now,
+SELECT :seq, :channel, id, language, coalesce(nullif(blocks, 0), {EVERY_BLOCK}), 'queued', 0, 0, 0, :now,
        thread
 FROM (
   SELECT e.id, s.language, coalesce(d.ref, d.thread) AS thread,
@@ -96,12 +100,12 @@ FROM (
     ))
 ) WHERE true
 ON CONFLICT DO NOTHING
-"""
+"""  # noqa: S608  a number of ours
 
-FOLLOW_POST: Final = """
+FOLLOW_POST: Final = f"""
 INSERT INTO delivery (alert_seq, channel, endpoint_id, language, blocks, state, due_at, attempts, exposed, created_at,
                       thread)
-SELECT :seq, :channel, 0, '', 1152921504606846975, 'queued', 0, 0, 0, :now, coalesce(d.ref, d.thread)
+SELECT :seq, :channel, 0, '', {EVERY_BLOCK}, 'queued', 0, 0, 0, :now, coalesce(d.ref, d.thread)
 FROM delivery d
 WHERE d.alert_seq = (SELECT ancestor_seq FROM alert_ancestor WHERE alert_seq = :seq AND depth = :depth)
   AND d.channel = :channel AND d.endpoint_id = 0 AND d.exposed = 1 AND (:flying = 0 OR NOT EXISTS (
@@ -110,4 +114,4 @@ WHERE d.alert_seq = (SELECT ancestor_seq FROM alert_ancestor WHERE alert_seq = :
       WHERE n.alert_seq = :seq AND f.state = 'sending'
     ))
 ON CONFLICT DO NOTHING
-"""
+"""  # noqa: S608  a number of ours

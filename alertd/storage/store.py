@@ -13,6 +13,7 @@ from alertd.storage.decide import DecisionPart
 from alertd.storage.intake import IntakePart
 from alertd.storage.plan import PlanPart
 from alertd.storage.purge import PurgePart
+from alertd.storage.reachable import ReachablePart
 from alertd.storage.report import ReportPart
 from alertd.storage.subscriber_part import SubscriberPart
 from alertd.storage.sweep import SweepPart
@@ -35,6 +36,7 @@ class Store(
     AudiencePart,
     AuditPart,
     SubscriberPart,
+    ReachablePart,
     TokenPart,
 ):
     """Each part holds its own statements; all they share is the database. Use `Store.open`."""

@@ -17,6 +17,7 @@ from alertd.domain.alert import AlertState
 from alertd.domain.delivery import State
 from alertd.storage import (
     alerts,
+    at_once,
     audience,
     audit,
     completion,
@@ -41,7 +42,7 @@ from alertd.storage import (
 BIG = ("delivery", "endpoint", "subscriber", "audit", "alert", "idempotency", "plan", "tally", "selected")
 
 TERMS: Mapping[str, Any] = {
-    "alert_id": "a5", "alert_seq": 5, "after": 10, "at": 1, "batch": "{}", "before": 10, "by": "x", "channel": "push",
+    "alert_id": "a5", "alert_seq": 5, "after": 10, "at": 1, "batch": "{}", "before": 10, "by": "x", "channel": "push", "channels": '["push"]',
     "claimed_at": 1, "cohort": "public", "cursor": 0, "depth": 1, "due_at": None, "id": "a5",
     "identifier": "i5", "ids": "[1,2]", "key": "k", "keys": "[]", "known": 0, "limit": 100, "now": 1, "owner": "o",
     "priority": 0, "purpose": 1, "reasons": "[]", "rows": "[]", "seq": 5, "sets": "[]", "state": "expired", "token": 7,
@@ -78,6 +79,10 @@ STATEMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
     "follow post": (plan_sql.FOLLOW_POST, (UNIQUE + "delivery",)),
     "in flight": (plan_sql.IN_FLIGHT, ("SEARCH t USING PRIMARY KEY",)),
+    "claim posts": (at_once.CLAIM, (UNIQUE + "delivery", "SEARCH l USING INTEGER PRIMARY KEY")),
+    "posts planned": (at_once.PLANNED, ("SEARCH plan USING PRIMARY KEY",)),
+    "posts counted": (at_once.COUNTED, ("SEARCH tally USING PRIMARY KEY",)),
+    "posts": (at_once.POSTS, (UNIQUE + "delivery",)),
     "new zone sets": (selection.NEW_SETS, ("INTEGER PRIMARY KEY",)),
     "heads of a lane": (work_sql.HEADS, ("tally_waiting", "delivery_waiting", FRESH, "SEARCH p USING PRIMARY KEY")),
     "fresh page": (work_sql.FRESH, (FRESH, "SEARCH e USING INTEGER PRIMARY KEY")),

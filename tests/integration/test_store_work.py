@@ -516,3 +516,48 @@ async def test_an_audience_is_counted_as_it_would_be_planned(tmp_path: Path) -> 
         assert not await store.has_audience("push", targets=targets, **{**which, "purpose": Purpose.EVENT})
         assert not await store.has_audience("push", targets=targets, **{**which, "cohort": Cohort.EXERCISE})
         assert await store.zone_census() == {"A": 5, "B": 2, "C": 1}
+
+
+async def test_a_post_is_claimed_with_the_very_acceptance(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await enrolled(store, 2)
+        first = new(PUSH, HOOK, CHAT, at_once=frozenset({"hook", "chat"}))
+        stored = await store.accept(first)
+        assert set(stored.claims) == {"hook", "chat"}
+        assert await store.claim("hook", 0, limit=9, now=NOW, lease=60) is None, "it is out already"
+        assert await plan_all(store) == 2, "the posts are planned"
+        for claim in stored.claims.values():
+            (row,) = claim.rows
+            assert (row.alert_id, row.endpoint_id, row.address, row.blocks) == (first.alert.id, 0, "", ALL_BLOCKS)
+        await store.settle(outcomes(stored.claims["hook"], Event.ACCEPT))
+        await store.release(stored.claims["chat"].token, [row.delivery_id for row in stored.claims["chat"].rows])
+        again = await claimed(store, "chat")
+        await store.settle(outcomes(again, Event.DELIVER))
+        await sent(store)
+        assert await state_of(store, first.alert) is AlertState.COMPLETE
+        check_whole(tmp_path)
+
+
+async def test_a_post_claimed_at_once_is_recovered_like_any(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        first = new(HOOK, CHAT, at_once=frozenset({"hook", "chat"}))
+        await store.accept(first)
+        assert await store.recover(NOW + SECOND) == 2
+        assert await states(store, first.alert.id, "hook") == {State.RETRYING: 1}
+        check_whole(tmp_path)
+
+
+async def test_what_was_put_back_is_found_behind_what_is_fresh(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await enrolled(store, 6)
+        first = new(PUSH)
+        await store.accept(first)
+        await plan_all(store)
+        one = await claimed(store, limit=2)
+        await store.release(one.token, [row.delivery_id for row in one.rows])
+        fresh = await claimed(store, limit=9)
+        assert len(fresh.rows) == 4, "first the fresh ones"
+        back = await claimed(store, limit=9)
+        assert {row.delivery_id for row in back.rows} == {row.delivery_id for row in one.rows}
+        assert await store.claim("push", 0, limit=9, now=NOW, lease=60) is None
+        check_whole(tmp_path)
