@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -75,6 +76,7 @@ async def living(house: House, notifier: Notifier) -> AsyncIterator[list[asyncio
     core = [settling, planning, sweeping, serving]
     try:
         _announce(house, sockets)
+        _leave_alone_what_stays()
         notifier.ready()
         yield core
     finally:
@@ -89,6 +91,13 @@ async def living(house: House, notifier: Notifier) -> AsyncIterator[list[asyncio
         for task in (settling, beating):
             task.cancel()
         await asyncio.gather(*core, beating, return_exceptions=True)
+
+
+def _leave_alone_what_stays() -> None:
+    """Modules, routes and boundaries live as long as we do; looking through them for garbage stops the loop for a
+    tenth of a second, and would begin in the middle of a fan-out."""
+    gc.collect()
+    gc.freeze()
 
 
 def _verdict(house: House, died: set[asyncio.Task[Any]]) -> int:

@@ -60,7 +60,8 @@ class Polygon:
         return cls(tuple(Point.parse(pair) for pair in text.split()))
 
     def __str__(self) -> str:
-        return " ".join(map(str, self.points))
+        text = " ".join([f"{point.lat!r},{point.lon!r}" for point in self.points])  # a boundary has hundreds
+        return text if "e" not in text else " ".join(map(str, self.points))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ _SETTINGS: Final = (
     "PRAGMA synchronous = FULL",
     "PRAGMA wal_autocheckpoint = 0",  # checkpoints are the writer's own business (checkpoint.py)
     "PRAGMA journal_size_limit = 268435456",
-    "PRAGMA cache_size = -65536",  # KiB
     "PRAGMA temp_store = MEMORY",
 )
 
@@ -39,10 +38,10 @@ def path_of(url: str) -> Path:
     return Path("/" + path.lstrip("/"))
 
 
-def connect(path: Path, *, busy_seconds: float) -> Connection:
+def connect(path: Path, *, busy_seconds: float, cache_kib: int = 2_048) -> Connection:
     """A connection that begins no transaction by itself: whoever runs jobs on it says BEGIN and COMMIT.
 
-    `busy_seconds` is how long a statement waits for another process's lock.
+    `busy_seconds` is how long a statement waits for another process's lock; `cache_kib` how much of the file is kept.
     """
     engine = create_engine(
         "sqlite://",
@@ -60,6 +59,7 @@ def connect(path: Path, *, busy_seconds: float) -> Connection:
     connection = engine.connect()
     for setting in _SETTINGS:
         connection.exec_driver_sql(setting)
+    connection.exec_driver_sql(f"PRAGMA cache_size = -{cache_kib}")
     return connection
 
 

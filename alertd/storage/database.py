@@ -22,6 +22,8 @@ T = TypeVar("T")
 READERS: Final = 3
 """One of them for urgent reads alone."""
 BUSY_SECONDS: Final = 5.0
+WRITER_CACHE: Final = 32_768  # KiB: more than the pages that planning, claims and receipts of a fan-out are about
+READER_CACHE: Final = 4_096
 
 
 class Database:
@@ -92,7 +94,8 @@ def _prepare(path: Path, lock: DaemonLock, *, exclusive: bool) -> list[Connectio
             bring_up_to_date(path)
         if not exclusive:
             lock.release()
-        return [connect(path, busy_seconds=BUSY_SECONDS) for _ in range(1 + READERS)]
+        writer = connect(path, busy_seconds=BUSY_SECONDS, cache_kib=WRITER_CACHE)
+        return [writer, *(connect(path, busy_seconds=BUSY_SECONDS, cache_kib=READER_CACHE) for _ in range(READERS))]
     except Exception as error:
         raise as_unavailable(error) or error from error
 

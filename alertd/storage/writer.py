@@ -26,7 +26,7 @@ from alertd.storage.queue import Job, JobQueue
 logger = logging.getLogger(__name__)
 
 MAX_JOBS: Final = 64
-MAX_SECONDS: Final = 0.020
+MAX_SECONDS: Final = 0.005
 MAX_URGENT_GROUPS: Final = 4
 STUCK_SECONDS: Final = 30.0
 """A group or a checkpoint that takes longer will not come back: a dead disk, a bug."""

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -22,12 +23,15 @@ from alertd.core.words.compose import (
 )
 from alertd.core.words.facts import Facts, gather
 from alertd.core.words.phrases import phrases_for
+from alertd.core.words.phrasing import Phrases
 from alertd.core.words.samples import sample_alerts
-from alertd.core.words.templates import Part, Templates, Wording
+from alertd.core.words.templates import PARTS, Part, Templates, Wording
 from alertd.core.words.wording import plain
 from alertd.domain.alert import Alert
 from alertd.domain.blocks import infos_for
 from alertd.ports.adapter import Notice, Service
+
+_MOST_SAID = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +64,42 @@ class Renderer:
         self._zone = ZoneInfo(service.timezone)
         self._templates = Templates(template_folders)
         self._on_mishap = on_mishap
+        self._said: OrderedDict[tuple[object, ...], Notice] = OrderedDict()
 
     def notice(
         self, alert: Alert, *, channel: str, adapter: str, language: str, blocks: int, deadline: datetime, root: str
     ) -> Notice:
         """The alert in words. Whatever the templates do, it says who sends, what, where, until when and what to
-        do, opens with the mark of what is not real, and never raises."""
+        do, opens with the mark of what is not real, and never raises.
+
+        Channels for which the same templates speak are given the same notice.
+        """
+        phrases = phrases_for(language, self._service.languages)
+        tags = _tags(language, phrases.tag)
+        wordings = {part: self._templates.find((channel, adapter), tags, part) for part in PARTS}
+        saying = (id(alert), language, blocks, deadline, root, tuple(wordings.values()))
+        said = self._said.get(saying)
+        if said is None or said.alert is not alert:
+            said = self._said[saying] = self._say(alert, wordings, phrases, language, blocks, deadline, root)
+            if len(self._said) > _MOST_SAID:
+                self._said.popitem(last=False)
+        return said
+
+    def _say(
+        self,
+        alert: Alert,
+        wordings: Mapping[Part, Wording | None],
+        phrases: Phrases,
+        language: str,
+        blocks: int,
+        deadline: datetime,
+        root: str,
+    ) -> Notice:
         infos = infos_for(alert, blocks, language, self._service.languages)
         public = self._service.public_url
         url = f"{public}/alerts/{alert.id}" if public and alert.status.is_real else ""  # drills have no public page
-        phrases = phrases_for(language, self._service.languages)
         facts = gather(alert, infos, service=self._service, phrases=phrases, zone=self._zone, url=url)
-        speaker = _Speaker(self._templates, (channel, adapter), _tags(language, phrases.tag), facts, self._on_mishap)
+        speaker = _Speaker(wordings, facts, self._on_mishap)
         return Notice(
             alert=alert,
             infos=infos,
@@ -109,9 +137,7 @@ class Renderer:
 class _Speaker:
     """Says one set of facts, part by part, by the nearest template or in the alert's own words."""
 
-    templates: Templates
-    groups: tuple[str, ...]
-    languages: tuple[str, ...]
+    wordings: Mapping[Part, Wording | None]
     facts: Facts
     on_mishap: Callable[[Mishap], None]
 
@@ -125,7 +151,7 @@ class _Speaker:
         return self._by_template("html") or str(own_html(self.facts))
 
     def _by_template(self, part: Part) -> str | None:
-        wording = self.templates.find(self.groups, self.languages, part)
+        wording = self.wordings[part]
         if wording is None:
             return None
         try:
