@@ -1,7 +1,8 @@
 # make run     set up what is missing, then an Exercise to 1,000 simulated citizens (alertd demo)
 # make test    set up what is missing, then every test
 # make check   formatting, lint, types, the floors' arrows, what is generated is current
-# make bench   accept and first-attempt latencies, idle and under a 100,000 fan-out; make bench-quick: 10,000
+# make bench   alertd against its peers on the same work, about 15 minutes; writes BENCHMARKS.md. bench-quick: under two
+#              minutes, compares ratios with those kept
 # make lock    resolve the locked requirements anew
 #
 # PYTHON=/path/to/python3.12 make run     takes another interpreter (3.11 or newer)
@@ -15,7 +16,7 @@ UV     ?= uv
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := run
-.PHONY: run test check bench bench-quick setup setup-dev lock clean
+.PHONY: run test check bench bench-quick bench-peers setup setup-dev lock clean
 
 run: setup
 	$(BIN)/alertd demo
@@ -32,11 +33,20 @@ check: setup-dev
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/state_diagram.py --check
 
-bench: setup-dev
+bench: setup-dev bench-peers
 	$(BIN)/python -m tests.bench
 
-bench-quick: setup-dev
-	$(BIN)/python -m tests.bench --quick
+bench-quick: setup-dev bench-peers
+	$(BIN)/python -m tests.bench --quick --check
+
+# What alertd is measured against. A peer that cannot be installed is skipped, and the benchmarks say so.
+PEERS := tests/bench/peers
+bench-peers: $(VENV)/.installed-bench
+	@if ! command -v npm >/dev/null; then echo "npm is missing: web-push and nodemailer will be skipped" >&2; \
+	elif ! cmp -s $(PEERS)/package-lock.json $(PEERS)/node_modules/.installed; then \
+	  npm --prefix $(PEERS) ci --ignore-scripts --no-audit --no-fund && \
+	  cp $(PEERS)/package-lock.json $(PEERS)/node_modules/.installed || \
+	  echo "npm could not install the peers: web-push and nodemailer may be skipped" >&2; fi
 
 # The stamps are newer than the locks once what they lock is installed.
 setup: $(VENV)/.installed
@@ -66,6 +76,10 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps --no-build-isolation -r requirements-dev.txt
 	@touch $@
 
+$(VENV)/.installed-bench: requirements-bench.txt $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps --no-build-isolation -r requirements-bench.txt
+	@touch $@
+
 # Hashed requirements, because uv.lock and pylock.toml record registry addresses. requirements-dev.txt is
 # resolved under requirements.txt, so that the two never disagree.
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 \
@@ -73,6 +87,7 @@ COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-vers
 lock:
 	$(COMPILE) pyproject.toml $(UPGRADE) --extra sandbox -o requirements.txt
 	$(COMPILE) pyproject.toml $(UPGRADE) --extra test --extra check --extra build -c requirements.txt -o requirements-dev.txt
+	printf 'apprise\n' | $(COMPILE) - -c requirements-dev.txt -o requirements-bench.txt
 	printf 'hatchling\nsetuptools\n' | $(COMPILE) - -c requirements-dev.txt -o requirements-build.txt
 	@! grep -nE '://|index-url|find-links' requirements*.txt || { echo "an address got into a lock" >&2; exit 1; }
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -18,8 +19,10 @@ from alertd.core.citizens.links import Links
 from alertd.core.citizens.subscribe import Subscribers
 from alertd.core.dispatch import Dispatcher
 from alertd.core.fittings import Fittings
+from alertd.core.handover import Handover
 from alertd.core.intake import Intake, IntakeParts
 from alertd.core.lanes import Lanes
+from alertd.core.letters import Letters
 from alertd.core.plan import Planner
 from alertd.core.preview import Previews
 from alertd.core.report import Reports
@@ -122,10 +125,20 @@ def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
     current = current_of(settings)
     links = Links(kept_secret(settings.state / "links.key"), settings.api.public_url, clock)
     settler = Settler(store, fit, chance=random.random, policy=lambda: current.retry)
-    lanes = Lanes(store, Dispatcher(store, store, settler, fit), fit)
+    letters = Letters(store)
+    handover = Handover(store, letters, fit)
+    lanes = Lanes(store, Dispatcher(store, letters, settler, fit), handover, fit)
 
     def tools_of(channel: str) -> Tools:
-        return Tools(clock, fit.log.bind(channel=channel), current.service, settings.state, links.unsubscribe_url)
+        return Tools(
+            clock,
+            fit.log.bind(channel=channel),
+            current.service,
+            settings.state,
+            links.unsubscribe_url,
+            roster=store.roster(channel),
+            gauge=partial(fit.metrics.gauge, channel),
+        )
 
     channels = Channels(
         lanes,
@@ -143,6 +156,7 @@ def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
             territory=lambda: current.territory,
             carriers=channels.carriers,
             lifetimes=lambda: current.lifetimes,
+            handover=handover,
         )
     )
     access = Access(store, clock)

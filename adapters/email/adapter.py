@@ -12,27 +12,37 @@ from aiosmtplib import SMTPException
 from adapters.email import address as addresses
 from adapters.email.compose import Letter, compose, plain
 from adapters.email.config import EmailConfig
-from adapters.email.envelope import address_letter
+from adapters.email.dkim import Signer
+from adapters.email.dkim_key import read_key
+from adapters.email.envelope import Stationery
+from adapters.email.fleet import Fleet, Line
 from adapters.email.identity import Identity
+from adapters.email.loading import Loader
+from adapters.email.lockstep import Lockstep
 from adapters.email.pool import Pool
 from adapters.email.session import Session, Unopened
-from alertd.domain.delivery import Reason, Refused, State, Verdict
-from alertd.ports.adapter import Health, Message, Notice, Page, Parcel, Settle, Tools, Traits
+from adapters.email.shipment import Shipment
+from adapters.email.transactions import BdatBurst, DataBurst
+from alertd.domain.delivery import State
+from alertd.domain.priority import RESERVED, priority_of
+from alertd.ports.adapter import Health, Message, Notice, Page, Settle, Tools, Traits
 
 
 class EmailAdapter:
-    """An open mail channel. As many connections as there are parcels out: the page's gate bounds both."""
+    """An open mail channel: one fleet of connections for emergencies, one for everything else."""
 
     name: ClassVar[str] = "email"
     Config: ClassVar[type[EmailConfig]] = EmailConfig
 
     def __init__(self, config: EmailConfig, tools: Tools, context: ssl.SSLContext | None) -> None:
         self.traits = self.traits_of(config)
-        self.pool = Pool(self._session, tools.clock, config.timeout)
+        self.pool = Pool(self._session, tools.clock)
         self._config = config
         self._tools = tools
         self._context = context
         self._identity = Identity.of(config)
+        self._key = read_key(config.dkim.key.get_secret_value()) if config.dkim else None
+        self._fleets: dict[bool, Fleet] = {}
 
     @staticmethod
     def traits_of(config: EmailConfig) -> Traits:
@@ -46,6 +56,11 @@ class EmailAdapter:
             rate=config.rate,
             concurrency=config.concurrency,
         )
+
+    @property
+    def fleets(self) -> tuple[Fleet, ...]:
+        """The connections at work."""
+        return tuple(self._fleets.values())
 
     @staticmethod
     def normalize(config: EmailConfig, address: str) -> str:  # noqa: ARG004 - the contract's signature
@@ -65,7 +80,7 @@ class EmailAdapter:
             yield adapter
         finally:
             closing.cancel()
-            await asyncio.gather(closing, return_exceptions=True)
+            await asyncio.gather(closing, *(fleet.close() for fleet in adapter.fleets), return_exceptions=True)
             await adapter.pool.close()
 
     def render(self, notice: Notice) -> Message:
@@ -76,9 +91,16 @@ class EmailAdapter:
         return f"{self._config.host}:{self._config.port}"
 
     async def send(self, page: Page, settle: Settle) -> None:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._config.concurrency):
-                group.create_task(self._work(page, page.message.payload, settle))
+        letter: Letter = page.message.payload
+        shipment = Shipment(letter, settle)
+        fleet = self._fleet(priority_of(page.message.notice.alert) in RESERVED)
+        stationery = Stationery(letter, self._identity)
+        loader = Loader(page, shipment, stationery, self._signer(letter), self._tools, self._config.concurrency)
+        with fleet.carrying(shipment):
+            async with asyncio.TaskGroup() as group:
+                for _ in range(loader.hands):
+                    group.create_task(loader.load(fleet))
+            await shipment.at_most(0)
 
     async def check(self) -> Health:
         """Connect, greet, encrypt, log in, leave."""
@@ -98,21 +120,25 @@ class EmailAdapter:
             session.abort()
         return Health(ready=True, detail=f"the relay takes our mail (tls: {self._config.tls})", facts=facts)
 
-    async def _work(self, page: Page, letter: Letter, settle: Settle) -> None:
-        while parcels := await page.take():
-            for parcel in parcels:
-                settle(parcel.delivery_id, await self._send_one(letter, parcel))
+    def _fleet(self, reserved: bool) -> Fleet:  # noqa: FBT001  which of the two, not a switch
+        fleet = self._fleets.get(reserved)
+        if fleet is None:
+            connections, timeout = self._config.connections, self._config.timeout
+            fleet = Fleet(self.pool, self._start, connections=connections, timeout=timeout)
+            self._fleets[reserved] = fleet
+        return fleet
 
-    async def _send_one(self, letter: Letter, parcel: Parcel) -> Verdict:
-        now = self._tools.clock.now()
-        if now >= parcel.deadline:
-            return Refused(Reason.EXPIRED)
-        url = self._tools.unsubscribe_url(parcel.endpoint_id)
-        try:
-            envelope = address_letter(letter, parcel, identity=self._identity, now=now, unsubscribe_url=url)
-        except ValueError:
-            return Refused(Reason.BAD_ADDRESS)
-        return await self.pool.deliver(envelope)
+    def _start(self, session: Session, fleet: Fleet) -> Line:
+        if not session.pipelines:
+            return Lockstep(session, fleet, self._config.timeout)
+        burst = BdatBurst if session.chunks and self._config.chunking else DataBurst
+        return burst(session, fleet, self._config.timeout)
+
+    def _signer(self, letter: Letter) -> Signer | None:
+        dkim = self._config.dkim
+        if dkim is None or self._key is None:
+            return None
+        return Signer(self._key, domain=dkim.domain, selector=dkim.selector, letter=letter)
 
     async def _session(self) -> Session:
         return await Session.open(self._config, self._context, self._tools.log)

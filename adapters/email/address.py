@@ -19,7 +19,6 @@ _ATOM = r"[A-Za-z0-9#$&'*+/=?^_`{|}~-]+"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _LOCAL: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _DOMAIN: Final = re.compile(rf"(?:{_LABEL}\.)+{_LABEL}")
-_CANONICAL: Final = re.compile(rf"{_LOCAL.pattern}@{_DOMAIN.pattern}")
 
 
 def normalize(address: str) -> str:
@@ -44,8 +43,21 @@ def normalize_domain(domain: str) -> str:
 
 
 def is_canonical(address: str) -> bool:
-    """Whether the address is as `normalize` leaves it: safe in commands and headers. About a microsecond."""
-    return len(address) <= MAX_ADDRESS and _CANONICAL.fullmatch(address) is not None
+    """Whether the address is as `normalize` leaves it: safe in commands and headers. Under a microsecond."""
+    local, at, domain = address.partition("@")
+    return (
+        bool(at)
+        and len(address) <= MAX_ADDRESS
+        and len(local) <= MAX_LOCAL
+        and _LOCAL.fullmatch(local) is not None
+        and _is_canonical_domain(domain)
+    )
+
+
+@lru_cache(maxsize=4_096)
+def _is_canonical_domain(domain: str) -> bool:
+    """Remembered, for a page of five hundred citizens names ten domains."""
+    return _DOMAIN.fullmatch(domain) is not None
 
 
 @lru_cache(maxsize=4_096)

@@ -1,8 +1,7 @@
 """A Notice as the bytes that every recipient of a page shares. Pure; about 3 ms, once a page.
 
-Multipart/alternative in seven-bit form (quoted-printable or base64, chosen once), CRLF line ends, dots already
-doubled (RFC 5321 section 4.5.2), the closing dot included: what is left per recipient is putting a few header
-lines in front (see envelope.py).
+Multipart/alternative in seven-bit form (quoted-printable or base64, chosen once), CRLF line ends: what is left per
+recipient is putting a few header lines in front (see envelope.py).
 """
 
 import hashlib
@@ -26,8 +25,11 @@ _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udff
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """`shared` ends with the closing dot."""
+    """`plain` is header lines, an empty line and the body, as BDAT carries them; `shared` the same for DATA, its dots
+    doubled (RFC 5321 section 4.5.2) and the closing dot included.
+    """
 
+    plain: bytes
     shared: bytes
     identifier: str
     root: str
@@ -49,8 +51,10 @@ def compose(notice: Notice, identity: Identity) -> Letter:
         notice.language
     )  # last: what makes it multipart moves Content-* into the parts
     message.set_boundary(f"=_{hashlib.sha256((text + page).encode()).hexdigest()[:32]}")
+    whole = message.as_bytes()
     return Letter(
-        shared=_LEADING_DOT.sub(b"..", message.as_bytes()) + b".\r\n",
+        plain=whole,
+        shared=_LEADING_DOT.sub(b"..", whole) + b".\r\n",
         identifier=notice.alert.identifier,
         root=notice.root,
     )

@@ -1,10 +1,9 @@
-"""One recipient's message: a few header lines put in front of the shared bytes. Microseconds."""
+"""One recipient's message: a few header lines put in front of the shared bytes. Two or three microseconds."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from adapters.email.address import is_canonical
 from adapters.email.compose import Letter
@@ -14,54 +13,56 @@ from alertd.ports.adapter import Parcel
 _URL: Final = re.compile(r"https?://[\x21-\x3b\x3d\x3f-\x7e]{1,900}")
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """Ready for the wire. `content` is what follows DATA, closing dot included; `ref` the Message-ID."""
+class Envelope(NamedTuple):
+    """Ready for the wire. `head` is header lines to put before the letter's; `ref` is the Message-ID."""
 
     sender: bytes
     recipient: bytes
-    content: bytes
+    head: bytes
     ref: str
 
 
-def address_letter(
-    letter: Letter, parcel: Parcel, *, identity: Identity, now: datetime, unsubscribe_url: str
-) -> Envelope:
-    """ValueError where the address is not in canonical form: it would be an injection or a slip of the store."""
-    if not is_canonical(parcel.address):
-        raise ValueError("the address is not in canonical form")
-    ref = identity.message_id(letter.identifier, parcel.endpoint_id)
-    head = [
-        f"Date: {format_datetime(now)}",
-        f"Message-ID: {ref}",
-        f"To: {parcel.address}",
-        *_thread(letter, parcel, identity),
-        *_unsubscribe(unsubscribe_url),
-        "",
-    ]
-    return Envelope(
-        sender=identity.envelope_sender(parcel.delivery_id).encode("ascii"),
-        recipient=parcel.address.encode("ascii"),
-        content="\r\n".join(head).encode("ascii") + letter.shared,
-        ref=ref,
-    )
+class Stationery:
+    """What the envelopes of one page have in common, worked out once."""
 
+    def __init__(self, letter: Letter, identity: Identity) -> None:
+        self._id_before, self._id_after = identity.message_id_around(letter.identifier)
+        follows_up = letter.root not in ("", letter.identifier)
+        self._root_around = identity.message_id_around(letter.root) if follows_up else None
+        plus = "+" if identity.verp else ""
+        self._sender = f"{identity.bounce_local}{plus}", f"@{identity.bounce_domain}"
+        self._verp = identity.verp
+        self._second: tuple[datetime, str] | None = None
 
-def _thread(letter: Letter, parcel: Parcel, identity: Identity) -> list[str]:
-    """In-Reply-To and References (RFC 5322 section 3.6.4) of what follows up on an earlier alert.
+    def address(self, parcel: Parcel, *, now: datetime, unsubscribe_url: str) -> Envelope:
+        """ValueError where the address is not in canonical form: it would be an injection or a slip of the store."""
+        _, _, endpoint_id, address, _, _, thread = parcel
+        if not is_canonical(address):
+            raise ValueError("the address is not in canonical form")
+        ref = f"{self._id_before}{endpoint_id}{self._id_after}"
+        thread_lines = self._thread(endpoint_id, thread) if self._root_around else ""
+        head = f"Date: {self._date(now)}\r\nMessage-ID: {ref}\r\nTo: {address}\r\n{thread_lines}"
+        if _URL.fullmatch(unsubscribe_url) is not None:
+            # One click (RFC 8058). A link that cannot stand in a header is left out: the alert matters more.
+            head += f"List-Unsubscribe: <{unsubscribe_url}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+        before, after = self._sender
+        sender = f"{before}{parcel.delivery_id}{after}" if self._verp else f"{before}{after}"
+        return Envelope(sender.encode("ascii"), address.encode("ascii"), head.encode("ascii"), ref)
 
-    The first message of the thread is known by computation, the latest from its receipt.
-    """
-    if letter.root in ("", letter.identifier):
-        return []
-    first = identity.message_id(letter.root, parcel.endpoint_id)
-    latest = parcel.thread if parcel.thread is not None and is_message_id(parcel.thread) else first
-    references = first if latest == first else f"{first}\r\n {latest}"
-    return [f"In-Reply-To: {latest}", f"References: {references}"]
+    def _date(self, now: datetime) -> str:
+        """Formatted once for each moment it is asked about; who sends asks for whole batches at one moment."""
+        if self._second is None or self._second[0] is not now:
+            self._second = (now, format_datetime(now))
+        return self._second[1]
 
+    def _thread(self, endpoint_id: int, latest: str | None) -> str:
+        """In-Reply-To and References (RFC 5322 section 3.6.4) of what follows up on an earlier alert.
 
-def _unsubscribe(url: str) -> list[str]:
-    """One click (RFC 8058). A link that cannot stand in a header is left out: the alert matters more."""
-    if _URL.fullmatch(url) is None:
-        return []
-    return [f"List-Unsubscribe: <{url}>", "List-Unsubscribe-Post: List-Unsubscribe=One-Click"]
+        The first message of the thread is known by computation, the latest from its receipt.
+        """
+        assert self._root_around is not None
+        before, after = self._root_around
+        first = f"{before}{endpoint_id}{after}"
+        if latest is None or latest == first or not is_message_id(latest):
+            return f"In-Reply-To: {first}\r\nReferences: {first}\r\n"
+        return f"In-Reply-To: {latest}\r\nReferences: {first}\r\n {latest}\r\n"

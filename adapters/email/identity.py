@@ -37,7 +37,12 @@ class Identity:
         )
 
     def message_id(self, identifier: str, endpoint_id: int) -> str:
-        """The same for every attempt at telling this endpoint of the alert with this CAP identifier.
+        """The same for every attempt at telling this endpoint of the alert with this CAP identifier."""
+        before, after = self.message_id_around(identifier)
+        return f"{before}{endpoint_id}{after}"
+
+    def message_id_around(self, identifier: str) -> tuple[str, str]:
+        """What stands before and after the endpoint's number in the Message-IDs of one alert.
 
         The identifier stays readable where it is a dot-atom (RFC 5322 section 3.2.3); otherwise its hash stands
         for it.
@@ -45,12 +50,16 @@ class Identity:
         if len(identifier) > _LONGEST_READABLE or _DOT_ATOM.fullmatch(identifier) is None:
             digest = hashlib.sha256(identifier.encode("utf-8", "surrogatepass")).hexdigest()
             identifier = f"h-{digest[:32]}"
-        return f"<{identifier}.{endpoint_id}@{self.author.domain}>"
+        return f"<{identifier}.", f"@{self.author.domain}>"
 
     def envelope_sender(self, delivery_id: int) -> str:
         """Where a bounce of this delivery comes back to (VERP)."""
-        tail = f"+{delivery_id}" if self.verp else ""
-        return f"{self.bounce_local}{tail}@{self.bounce_domain}"
+        return f"{self.bounce_local}+{delivery_id}@{self.bounce_domain}" if self.verp else self.bounce_address
+
+    @property
+    def bounce_address(self) -> str:
+        """The envelope sender before VERP."""
+        return f"{self.bounce_local}@{self.bounce_domain}"
 
 
 def is_message_id(text: str) -> bool:

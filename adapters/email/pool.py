@@ -1,7 +1,7 @@
 """Sessions kept between messages, so that a connection is paid for once and used thousands of times.
 
 The latest used is used next, so that what is not needed grows old and is closed. How many there can be is bounded
-by how many parcels are out, not here.
+by the fleets that use them, not here.
 """
 
 import asyncio
@@ -11,10 +11,7 @@ from typing import Final
 
 from aiosmtplib import SMTPException
 
-from adapters.email.envelope import Envelope
-from adapters.email.session import Session, Unopened
-from adapters.email.verdicts import Stage, of_fault
-from alertd.domain.delivery import Verdict
+from adapters.email.session import Session
 from alertd.ports.clock import Clock
 
 PROVE_AFTER: Final = 5.0
@@ -25,12 +22,11 @@ _PATIENCE: Final = 3.0
 
 
 class Pool:
-    """`opener` makes a session or raises Unopened; `timeout` is seconds for one message."""
+    """`opener` makes a session or raises Unopened."""
 
-    def __init__(self, opener: Callable[[], Awaitable[Session]], clock: Clock, timeout: float) -> None:
+    def __init__(self, opener: Callable[[], Awaitable[Session]], clock: Clock) -> None:
         self._opener = opener
         self._clock = clock
-        self._timeout = timeout
         self._idle: deque[Session] = deque()
         self._closed = False
 
@@ -39,23 +35,24 @@ class Pool:
         """How many sessions wait for work."""
         return len(self._idle)
 
-    async def deliver(self, envelope: Envelope) -> Verdict:
-        """Send one message.
+    async def session(self) -> Session:
+        """One that rested, proven where it rested long, or a new one; Unopened where none can be had."""
+        while self._idle:
+            session = self._idle.pop()
+            rest = self._clock.monotonic() - session.idle_since
+            if session.alive and (rest < PROVE_AFTER or await _answers(session)):
+                return session
+            session.abort()
+        return await self._opener()
 
-        Where the relay has hung up on a rested session before it heard of the message, a new one takes it: that
-        is the same attempt, since nothing of it was said.
-        """
-        session = await self._rested()
-        if session is not None:
-            verdict, hung_up = await self._through(session, envelope)
-            if not hung_up:
-                return verdict
-        try:
-            session = await self._opener()
-        except Unopened as failure:
-            return failure.verdict
-        verdict, _ = await self._through(session, envelope)
-        return verdict
+    def rest(self, session: Session, *, idle_for: float = 0.0) -> None:
+        """Take back a session on which nothing is under way, and has not been for `idle_for` seconds."""
+        if self._closed or not session.alive:
+            session.abort()
+            return
+        session.used = True
+        session.idle_since = self._clock.monotonic() - idle_for
+        self._idle.append(session)
 
     async def close_old(self) -> None:
         """Close what has rested too long, for ever; to be run as a task."""
@@ -70,38 +67,6 @@ class Pool:
         self._closed = True
         sessions, self._idle = tuple(self._idle), deque()
         await asyncio.gather(*map(_leave, sessions))
-
-    async def _through(self, session: Session, envelope: Envelope) -> tuple[Verdict, bool]:
-        """The verdict, and whether the relay hung up before the start."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                verdict = await session.deliver(envelope)
-        except (SMTPException, OSError) as fault:
-            session.abort()
-            hung_up = session.stage is Stage.MAIL and not isinstance(fault, TimeoutError)
-            return of_fault(session.stage, fault), hung_up
-        except BaseException:
-            session.abort()
-            raise
-        hung_up = session.stage is Stage.MAIL and not session.alive
-        self._rest(session)
-        return verdict, hung_up
-
-    def _rest(self, session: Session) -> None:
-        if self._closed or not session.alive:
-            session.abort()
-            return
-        session.idle_since = self._clock.monotonic()
-        self._idle.append(session)
-
-    async def _rested(self) -> Session | None:
-        while self._idle:
-            session = self._idle.pop()
-            rest = self._clock.monotonic() - session.idle_since
-            if session.alive and (rest < PROVE_AFTER or await _answers(session)):
-                return session
-            session.abort()
-        return None
 
 
 async def _answers(session: Session) -> bool:

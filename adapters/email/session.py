@@ -1,25 +1,22 @@
 """One connection to the relay: opened, proven, and used for many messages one after the other.
 
-This is the only file that speaks SMTP. It uses aiosmtplib's dialogue for everything but the message itself, which
-is written as the ready bytes it is (aiosmtplib would go over them twice more), so that a loss before and after the
-closing dot can be told apart.
+It uses aiosmtplib's dialogue for everything but the message itself, which is written as the ready bytes it is
+(aiosmtplib would go over them twice more), so that a loss before and after the closing dot can be told apart. Where the
+relay offers PIPELINING the connection is lent, between two such dialogues, to a burst (see burst.py).
 """
 
 import asyncio
 import socket
 import ssl
-from typing import Final, Self, cast
+from typing import Self, cast
 
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException, SMTPServerDisconnected
 from structlog.typing import FilteringBoundLogger
 
 from adapters.email.config import EmailConfig
 from adapters.email.envelope import Envelope
-from adapters.email.verdicts import Stage, enhanced, of_fault, of_reply
+from adapters.email.verdicts import CLOSING, GO_ON, Stage, enhanced, of_fault, of_reply
 from alertd.domain.delivery import Accepted, Halt, Reason, Verdict
-
-_GO_ON: Final = 354
-_CLOSING: Final = 421
 
 
 class Unopened(Exception):
@@ -32,14 +29,19 @@ class Unopened(Exception):
 
 
 class Session:
-    """`stage` is how far the message in hand has come; `idle_since` belongs to the pool."""
+    """`stage` is how far the message in hand has come; `idle_since` belongs to the pool.
+
+    `used`: it has carried a message, or rested; then a relay that hangs up before it hears of the next one may have
+    done so for that reason alone. `must_reset`: a transaction was left open, so RSET comes before the next.
+    """
 
     def __init__(self, client: SMTP, log: FilteringBoundLogger) -> None:
         self.stage = Stage.MAIL
         self.idle_since = 0.0
+        self.used = False
+        self.must_reset = False
         self._client = client
         self._log = log
-        self._must_reset = False
 
     @classmethod
     async def open(cls, config: EmailConfig, context: ssl.SSLContext | None, log: FilteringBoundLogger) -> Self:
@@ -78,12 +80,34 @@ class Session:
         words = self._client.esmtp_extensions.get("size", "").split()
         return int(words[0]) if words and words[0].isdigit() else 0
 
-    async def deliver(self, envelope: Envelope) -> Verdict:
+    @property
+    def pipelines(self) -> bool:
+        """Whether commands may be sent ahead of their replies (RFC 2920)."""
+        return self._client.supports_extension("pipelining")
+
+    @property
+    def chunks(self) -> bool:
+        """Whether content may be sent by BDAT (RFC 3030)."""
+        return self._client.supports_extension("chunking")
+
+    def lend(self, protocol: asyncio.Protocol) -> asyncio.Transport:
+        """Let this protocol hear what the relay says, until `take_back` or `abort`."""
+        transport = cast("asyncio.Transport", self._client.transport)
+        transport.set_protocol(protocol)
+        return transport
+
+    def take_back(self) -> None:
+        """Nothing is under way: what the relay says now is heard here again."""
+        transport, protocol = self._client.transport, self._client.protocol
+        if transport is not None and protocol is not None:
+            cast("asyncio.Transport", transport).set_protocol(protocol)
+
+    async def deliver(self, envelope: Envelope, shared: bytes) -> Verdict:
         """One mail transaction. Raises SMTPException or OSError where it breaks off; `stage` says where."""
         self.stage = Stage.MAIL
-        if self._must_reset:
+        if self.must_reset:
             await self._client.execute_command(b"RSET", timeout=None)
-            self._must_reset = False
+            self.must_reset = False
         for stage, command in (
             (Stage.MAIL, b"MAIL FROM:<%b>" % envelope.sender),
             (Stage.RCPT, b"RCPT TO:<%b>" % envelope.recipient),
@@ -91,12 +115,19 @@ class Session:
         ):
             self.stage = stage
             code, text = await self._client.execute_command(command, timeout=None)
-            if not (code == _GO_ON if stage is Stage.DATA else 200 <= code <= 299):  # noqa: PLR2004
-                self._must_reset = True
+            if not (code == GO_ON if stage is Stage.DATA else 200 <= code <= 299):  # noqa: PLR2004
+                self.must_reset = True
                 return self._refused(code, text)
         self.stage = Stage.BODY
-        code, text = await self._write(envelope.content)
+        code, text = await self._write(envelope.head + shared)
         return Accepted(envelope.ref) if 200 <= code <= 299 else self._refused(code, text)  # noqa: PLR2004
+
+    def refused(self, stage: Stage, code: int, text: str) -> Verdict:
+        """The verdict on a refusal; said in the log where it is about us."""
+        verdict = of_reply(stage, code, text)
+        if isinstance(verdict, Halt):
+            self._log.warning("the relay refuses our mail", stage=stage, reply=code, status=enhanced(text))
+        return verdict
 
     async def prove(self) -> None:
         """Ask whether the relay is still there. Raises SMTPException or OSError where it is not."""
@@ -117,17 +148,14 @@ class Session:
             raise SMTPServerDisconnected("connection lost")
         protocol.write(content)
         reply = await protocol.read_response()
-        if reply.code == _CLOSING:
+        if reply.code == CLOSING:
             self._client.close()
         return reply
 
     def _refused(self, code: int, text: str) -> Verdict:
-        if code == _GO_ON or not 200 <= code <= 599:  # noqa: PLR2004 - out of step: never use it again
+        if not 400 <= code <= 599:  # noqa: PLR2004 - neither the answer nor a refusal: out of step, never use it again
             self.abort()
-        verdict = of_reply(self.stage, code, text)
-        if isinstance(verdict, Halt):
-            self._log.warning("the relay refuses our mail", stage=self.stage, reply=code, status=enhanced(text))
-        return verdict
+        return self.refused(self.stage, code, text)
 
 
 class _Opening:

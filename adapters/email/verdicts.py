@@ -13,12 +13,13 @@ from alertd.domain.delivery import Gone, Halt, Reason, Refused, Retry, Verdict
 
 
 class Stage(StrEnum):
-    """How far the dialogue had come. Only at BODY may the relay have taken the message."""
+    """How far the dialogue had come. Only at BODY, once all is written, may the relay have taken the message."""
 
     GREETING = "greeting"
     HELLO = "hello"
     STARTTLS = "starttls"
     LOGIN = "login"
+    RSET = "rset"
     MAIL = "mail"
     RCPT = "rcpt"
     DATA = "data"
@@ -35,7 +36,8 @@ _BAD_SENDER: Final = frozenset({"1.7", "1.8"})
 _TOO_LARGE: Final = frozenset({"2.3", "3.4"})
 _DOMAIN_TAKES_NO_MAIL: Final = 556
 _TOO_MUCH: Final = 552
-_CLOSING: Final = 421
+GO_ON: Final = 354
+CLOSING: Final = 421
 """The relay closes the connection (RFC 5321 section 3.8), whatever was asked."""
 
 
@@ -46,9 +48,12 @@ def enhanced(text: str) -> str:
 
 
 def of_reply(stage: Stage, code: int, text: str) -> Verdict:
-    """The verdict on a reply that is not the one hoped for."""
-    if not 500 <= code <= 599:  # noqa: PLR2004 - 4xx, and answers that make no sense here
-        return Retry(Reason.DEFERRED if _is_of_the_mailbox(stage, code) else Reason.UNAVAILABLE)
+    """The verdict on a reply that is not the one hoped for.
+
+    One that makes no sense after the whole message was sent leaves its outcome unknown.
+    """
+    if not 500 <= code <= 599:  # noqa: PLR2004
+        return Retry(_why_not_now(stage, code))
     status = enhanced(text)
     if stage is Stage.LOGIN or code in _LOGIN_CODES:
         return Halt(Reason.CREDENTIALS)
@@ -61,9 +66,15 @@ def of_reply(stage: Stage, code: int, text: str) -> Verdict:
     return Refused(Reason.BAD_ADDRESS if status in _BAD_ADDRESS else Reason.BAD_REQUEST)
 
 
-def _is_of_the_mailbox(stage: Stage, code: int) -> bool:
-    """Greylisting, a full mailbox: what is put off is this recipient, not all mail to the relay."""
-    return stage is Stage.RCPT and 400 <= code <= 499 and code != _CLOSING  # noqa: PLR2004
+def _why_not_now(stage: Stage, code: int) -> Reason:
+    """Of 4xx, and of answers that make no sense.
+
+    Greylisting, a full mailbox: what is put off at RCPT is this recipient, not all mail to the relay.
+    """
+    temporary = 400 <= code <= 499  # noqa: PLR2004
+    if stage is Stage.BODY and not temporary:
+        return Reason.BROKEN
+    return Reason.DEFERRED if stage is Stage.RCPT and temporary and code != CLOSING else Reason.UNAVAILABLE
 
 
 def of_fault(stage: Stage, fault: Exception) -> Verdict:

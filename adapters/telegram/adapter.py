@@ -4,17 +4,18 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from telegram import LinkPreviewOptions, ReplyParameters
+from telegram import Bot, LinkPreviewOptions, ReplyParameters
 from telegram.constants import ParseMode
 from telegram.error import TelegramError
-from telegram.ext import AIORateLimiter, ExtBot
 
 from adapters.telegram.compose import MAX_LENGTH, Post, compose
 from adapters.telegram.config import TelegramConfig, chat_number
+from adapters.telegram.limited import Limited
 from adapters.telegram.quiet import discretion
 from adapters.telegram.request import BotRequest, Refusal, Unreadable
 from adapters.telegram.verdicts import of_error
@@ -35,11 +36,13 @@ class TelegramAdapter:
     name: ClassVar[str] = "telegram"
     Config: ClassVar[type[TelegramConfig]] = TelegramConfig
 
-    def __init__(self, config: TelegramConfig, tools: Tools, bot: "ExtBot[int]") -> None:
+    def __init__(self, config: TelegramConfig, tools: Tools, bot: Bot) -> None:
         self.traits = self.traits_of(config)
         self._config = config
         self._tools = tools
         self._bot = bot
+        self._origin = _host(config)
+        self._limited = Limited()
 
     @staticmethod
     def traits_of(config: TelegramConfig) -> Traits:
@@ -53,6 +56,7 @@ class TelegramAdapter:
             page_size=30,
             rate=config.rate,
             concurrency=config.concurrency,
+            budget=_budget(config),
         )
 
     @staticmethod
@@ -69,22 +73,14 @@ class TelegramAdapter:
     async def open(channel: str, config: TelegramConfig, tools: Tools) -> AsyncIterator["TelegramAdapter"]:  # noqa: ARG004
         """Connections are made when the first message needs them, and all closed on the way out.
 
-        The library's limiter keeps the bot's overall rate, where the wait is a fraction of a second. Its bucket of
-        20 a minute per group is switched off: it makes the caller wait for seconds in the order of arrival, while
-        after a 429 the core waits, where an emergency goes first.
+        The core keeps the bot's rate (`Traits.budget`); the library's limiter would wait in the order of arrival,
+        where an emergency does not go first.
         """
         token = config.token.get_secret_value()
         with discretion(token):
             request = BotRequest(config)
             try:
-                limiter = AIORateLimiter(overall_max_rate=config.rate, group_max_rate=0, max_retries=0)
-                bot = ExtBot(
-                    token,
-                    base_url=config.base_url,
-                    request=request,
-                    get_updates_request=request,
-                    rate_limiter=limiter,
-                )
+                bot = Bot(token, base_url=config.base_url, request=request, get_updates_request=request)
                 yield TelegramAdapter(config, tools, bot)
             finally:
                 await request.shutdown()
@@ -95,8 +91,7 @@ class TelegramAdapter:
 
     def origin(self, address: str) -> str:  # noqa: ARG002 - the contract's signature
         """The Bot API's host, whatever the chat."""
-        url = urlsplit(self._config.base_url)
-        return f"{url.hostname}:{url.port or _PORTS[url.scheme]}"
+        return self._origin
 
     async def send(self, page: Page, settle: Settle) -> None:
         async with asyncio.TaskGroup() as group:
@@ -127,11 +122,19 @@ class TelegramAdapter:
         if self._tools.clock.now() >= parcel.deadline:
             return Refused(Reason.EXPIRED)
         try:
-            return await self._attempt(post, self._chat(parcel), parcel.thread)
+            verdict = await self._attempt(post, self._chat(parcel), parcel.thread)
         except TelegramError as error:
-            return of_error(error, broadcast=not self.traits.addressed)
+            return self._of_error(error, parcel)
         except ValueError:
             return Refused(Reason.BAD_ADDRESS)
+        self._limited.served()
+        return verdict
+
+    def _of_error(self, error: TelegramError, parcel: Parcel) -> Verdict:
+        verdict = of_error(error, broadcast=not self.traits.addressed)
+        if isinstance(verdict, Retry) and verdict.reason is Reason.RATE_LIMITED and self.traits.addressed:
+            return replace(verdict, hold=self._limited.refused(parcel.address))
+        return verdict
 
     async def _attempt(self, post: Post, chat: int | str, thread: str | None) -> Verdict:
         """Post, and follow a group that became a supergroup.
@@ -176,6 +179,17 @@ class TelegramAdapter:
             return Accepted(_ref(message.message_id))
         except _NOT_A_MESSAGE:
             return Retry(Reason.BROKEN)  # "ok", but what it calls the message cannot be read
+
+
+def _host(config: TelegramConfig) -> str:
+    url = urlsplit(config.base_url)
+    return f"{url.hostname}:{url.port or _PORTS[url.scheme]}"
+
+
+def _budget(config: TelegramConfig) -> str:
+    """Which bot it is, for its limit is one for all its channels: the number before the colon, which is no secret."""
+    bot, _, _secret = config.token.get_secret_value().partition(":")
+    return f"telegram:{bot}@{_host(config)}"
 
 
 def _reply_to(thread: str | None) -> ReplyParameters | None:

@@ -12,8 +12,6 @@ from typing import Final
 _TALKATIVE: Final = (
     "httpx",
     "telegram.Bot",
-    "telegram.ext.AIORateLimiter",
-    "telegram.ext.ExtBot",
     "telegram.request.BaseRequest",
     "telegram.request.HTTPXRequest",
 )

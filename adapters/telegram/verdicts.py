@@ -62,7 +62,7 @@ def of_error(error: TelegramError, *, broadcast: bool) -> Verdict:
 def of_refusal(refusal: Refusal, *, broadcast: bool) -> Verdict:
     """The verdict on an answer `{"ok": false}`.
 
-    A 429 may be meant for the chat or for the bot, which cannot be told apart: the whole channel waits.
+    A 429 may be meant for the chat or for the bot: here the whole channel waits, `limited.py` says when less will do.
     """
     status = refusal.status
     if status == httpx.codes.TOO_MANY_REQUESTS:

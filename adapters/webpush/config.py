@@ -28,7 +28,9 @@ class WebPushConfig(BaseModel):
     `allow_hosts` are the push services a subscription may name: `host`, `host:port` (443 if none)
     or `*.suffix`.
     `allow_private` are networks reachable although private. `timeout` is for one message, in seconds.
-    `rate` is messages a second for the whole channel, none for no limit of ours.
+    `concurrency` is how many messages may be out at once, `connections` how many connections each push service gets
+    at most. `rate` is messages a second for the whole channel, none for no limit of ours. `envelopes` is how many are
+    kept ready for each subscription (109 bytes each): that many alerts in a row go out at full speed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,5 +45,7 @@ class WebPushConfig(BaseModel):
     allow_private: tuple[IPvAnyNetwork, ...] = ()
     ca_file: CaFile = ""
     timeout: float = Field(default=10.0, gt=0, le=120)
-    concurrency: int = Field(default=64, ge=1, le=1024)
+    concurrency: int = Field(default=4_096, ge=1, le=65_536)
+    connections: int = Field(default=8, ge=1, le=64)
+    envelopes: int = Field(default=1, ge=0, le=3)
     rate: float | None = Field(default=None, gt=0)

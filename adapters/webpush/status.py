@@ -19,7 +19,7 @@ _FIXED: Final[dict[int, Verdict]] = {
 
 
 def verdict_of(reply: Reply, now: datetime) -> Verdict:
-    """The verdict a single answer suggests; `Standing` has the last word on a Halt."""
+    """The verdict a single answer suggests; `KeyProof` has the last word on a Halt."""
     status = reply.status
     if status in _ACCEPTED:
         return Accepted(clean_ref(reply.headers.get("Location")))
@@ -30,3 +30,24 @@ def verdict_of(reply: Reply, now: datetime) -> Verdict:
     if status >= 500:  # noqa: PLR2004
         return server_fault(reply, now)
     return Refused(Reason.BLOCKED if 300 <= status < 400 else Reason.BAD_REQUEST)  # noqa: PLR2004
+
+
+class KeyProof:
+    """Whether our key is good, when one push service says that it is not.
+
+    401 and 403 have two causes that look the same: our key is broken, and then the channel must halt; or this one
+    subscription was made with somebody else's key, and then it must not, for anyone can register such a one. So
+    one message that any service took proves the key for as long as the channel is open; before that the core, which
+    wants several endpoints to say so, decides.
+    """
+
+    def __init__(self) -> None:
+        self._proven = False
+
+    def weigh(self, verdict: Verdict) -> Verdict:
+        """The verdict itself, unless it is a Halt that the proof refutes."""
+        if isinstance(verdict, Accepted):
+            self._proven = True
+        elif self._proven and isinstance(verdict, Halt):
+            return Retry(verdict.reason)
+        return verdict

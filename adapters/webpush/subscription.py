@@ -15,6 +15,8 @@ MAX_JSON = 8_192
 MAX_ENDPOINT = 2_048
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _OPENING = '{"endpoint":"https://'
+_KEYS = '","keys":{"auth":"'
+_AFTER_ENDPOINT = len(_KEYS) + 22 + len('","p256dh":"') + 87 + len('"}}')  # both keys have one length in base64url
 # No userinfo, fragment, blank, quote or backslash: nothing that two readers could understand differently.
 _ENDPOINT = re.compile(
     r"https://(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])"
@@ -39,7 +41,7 @@ class Subscription:
 
     @property
     def origin(self) -> str:
-        return _with_port(self.audience.removeprefix("https://"))
+        return with_port(self.audience.removeprefix("https://"))
 
     @property
     def audience(self) -> str:
@@ -79,7 +81,29 @@ def origin_of(address: str) -> str:
     if not address.startswith(_OPENING):
         return ""
     end = address.find("/", len(_OPENING))
-    return _with_port(address[len(_OPENING) : end]) if end > 0 else ""
+    return with_port(address[len(_OPENING) : end]) if end > 0 else ""
+
+
+def split(address: str) -> tuple[str, str]:
+    """Authority and path of a subscription's endpoint: by slicing where it is canonical, in a microsecond, else by
+    reading it. Both empty where it cannot be read.
+    """
+    start, end = len(_OPENING), len(address) - _AFTER_ENDPOINT
+    if end > start and address.startswith(_OPENING) and address.startswith(_KEYS, end):
+        slash = address.find("/", start, end)
+        path = address[slash:end]
+        if slash > start and path.isascii() and '"' not in path and "\\" not in path:
+            return address[start:slash], path
+    try:
+        found = read(address)
+    except ValueError:
+        return "", ""
+    return found.audience.removeprefix("https://"), found.endpoint[len(found.audience) :]
+
+
+def with_port(authority: str) -> str:
+    """host:port; 443 where it names none."""
+    return authority if ":" in authority.rpartition("]")[2] else f"{authority}:443"
 
 
 def _parse(text: str) -> Subscription:
@@ -111,10 +135,6 @@ def _normal_endpoint(endpoint: str) -> str:
     port = match["port"] or "443"
     authority = match["host"].lower() + ("" if port == "443" else f":{port}")
     return f"https://{authority}{match['path'] or '/'}"
-
-
-def _with_port(authority: str) -> str:
-    return authority if ":" in authority.rpartition("]")[2] else f"{authority}:443"
 
 
 def _b64(raw: bytes) -> str:

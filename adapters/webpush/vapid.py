@@ -21,6 +21,8 @@ from py_vapid import jwt
 FILE = "vapid.pem"
 LIFETIME = timedelta(hours=12)
 RENEWED_AFTER = timedelta(hours=6)
+RENEWED_EARLY = timedelta(hours=5)
+"""From then on whoever has time may renew, so that no signature is made while an alert goes out."""
 MAX_AUDIENCES = 1_024
 
 
@@ -58,6 +60,10 @@ class _Token:
     made_at: datetime
     header: str
 
+    def is_younger(self, age: timedelta, now: datetime) -> bool:
+        """A clock set back must not leave a token that ends more than a day ahead, which services refuse."""
+        return self.made_at <= now < self.made_at + age
+
 
 class Tokens:
     """The `Authorization` header for each push service, signed anew well before the old one ends."""
@@ -71,10 +77,17 @@ class Tokens:
     def header(self, audience: str, now: datetime) -> str:
         """For scheme://host[:port] of the endpoint (RFC 8292, section 2)."""
         token = self._kept.get(audience)
-        # A clock set back must not leave a token that ends more than a day ahead, which services refuse.
-        if token is None or not token.made_at <= now < token.made_at + RENEWED_AFTER:
+        if token is None or not token.is_younger(RENEWED_AFTER, now):
             token = self._keep(audience, _Token(now, self._sign(audience, now)))
         return token.header
+
+    def renew(self, audience: str, now: datetime) -> bool:
+        """Sign ahead of time what `header` would soon sign; whether that was needed. To be called while idle."""
+        token = self._kept.get(audience)
+        if token is not None and token.is_younger(RENEWED_EARLY, now):
+            return False
+        self._keep(audience, _Token(now, self._sign(audience, now)))
+        return True
 
     def prove(self, now: datetime) -> None:
         """Sign and verify. KeyFault where that does not work."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alertd.core.audience import Carrier
+from alertd.core.budget import Budgets
 from alertd.core.circuits import Circuits
 from alertd.core.fittings import Fittings
 from alertd.core.gate import Gate
@@ -23,6 +24,7 @@ from alertd.ports.adapter import Adapter, AdapterType, Health, Message, Notice, 
 REOPEN = 30.0
 CHECK_EVERY = 300.0
 _CLOSING = 10.0
+_PATIENCE = 10.0  # seconds a message outside the alert road waits for the pace
 _BELIEVED = 3  # endpoints that must say in a row that an addressed channel is broken
 
 
@@ -92,6 +94,7 @@ class Channels:
         self._tools_of = tools_of
         self._renderer = renderer
         self._state = state
+        self._budgets = Budgets(fittings.clock)
         self._kept: dict[str, _Kept] = {}
         self._leaving: list[_Kept] = []
 
@@ -101,6 +104,7 @@ class Channels:
         """Make the open channels those of `specs`: unchanged ones go on undisturbed (unless `restart`), others drain
         for at most `drain` seconds and close. What was not sent stays queued."""
         wanted = {spec.name: spec for spec in specs}
+        self._budgets.arrange({name: spec.traits for name, spec in wanted.items()})
         kept, self._kept = self._kept, {}
         for name, spec in wanted.items():
             old = kept.pop(name, None)
@@ -188,7 +192,8 @@ class Channels:
         circuits = Circuits(self._fit.clock, halts=halts, policy=CircuitPolicy())
         if old is not None and old.spec.adapter == spec.adapter:
             circuits = old.gate.circuits
-        return Gate(self._fit.clock, rate=traits.rate, concurrency=traits.concurrency, circuits=circuits)
+        share = self._budgets.share(spec.name, traits)
+        return Gate(self._fit.clock, concurrency=traits.concurrency, circuits=circuits, share=share)
 
     def _open_channel(self, kept: _Kept, adapter: Adapter) -> OpenChannel:
         spec = kept.spec
@@ -246,7 +251,7 @@ class Channels:
             ready,
             detail,
             traits.provable,
-            kept.health.facts,
+            {**kept.health.facts, **self._fit.metrics.gauges(spec.name)},
         )
 
     def normalize(self, channel: str, address: str) -> str:
@@ -285,6 +290,8 @@ class Channels:
         kept = self._kept.get(channel)
         if kept is None or kept.adapter is None:
             return Retry(Reason.CONNECT)
+        if not await kept.gate.single(_PATIENCE) or kept.adapter is None:
+            return Retry(Reason.RATE_LIMITED)
         page = SinglePage(kept.adapter.render(notice), endpoint_id, address)
         await kept.adapter.send(page, page.settle)
         return page.verdict

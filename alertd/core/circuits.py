@@ -32,8 +32,8 @@ class Circuits:
 
     @property
     def watching(self) -> bool:
-        """False while no circuit has failures: then nobody need ask for origins."""
-        return bool(self._circuits)
+        """False while no circuit has failures and nobody is accused: then nobody need ask for origins."""
+        return bool(self._circuits or self._accused)
 
     def admit(self, origin: str) -> datetime | None:
         """None where a parcel to this origin may start now (and must), else when to ask again (wall clock).

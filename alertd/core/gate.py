@@ -4,33 +4,33 @@ One gate per open channel, shared by its lanes.
 """
 
 import asyncio
-from collections import deque
+from typing import Final
 
+from alertd.core.budget import GLANCE, Share
 from alertd.core.circuits import Circuits
-from alertd.domain.priority import PRIORITIES, RESERVED
+from alertd.core.slots import Slots
+from alertd.domain.priority import EVENT, PRIORITIES, RESERVED
 from alertd.ports.clock import Clock
 
-_BURST_SECONDS = 0.02
-_GLANCE = 0.2  # a waiting page looks up this often whether its alert was revoked meanwhile
-_ENOUGH = 50
-_TICK = 0.001  # no clock is finer than this, and a shorter wait might not move it at all
+_ENOUGH: Final = 50
+_NOBODY: Final = max(PRIORITIES) + 1
 
 
 class Gate:
-    """`rate` in parcels a second, None for any.
+    """`share` is the channel's part in a budget of messages a second, None for any pace.
 
     `concurrency` parcels may be out at once for the emergency, and as many for everything else.
     """
 
-    def __init__(self, clock: Clock, *, rate: float | None, concurrency: int, circuits: Circuits) -> None:
+    def __init__(self, clock: Clock, *, concurrency: int, circuits: Circuits, share: Share | None = None) -> None:
         self._clock = clock
         self.circuits = circuits
-        self._rate = rate
-        self._bucket = _Bucket(clock, rate) if rate else None
+        self._share = share
         self._in_flight = dict.fromkeys(PRIORITIES, 0)
+        self._foremost = _NOBODY  # of the reserved priorities in flight: it overtakes all that come after
         self._moved = asyncio.Event()
-        self._free = {True: concurrency, False: concurrency}
-        self._queues: dict[bool, deque[asyncio.Future[None]]] = {True: deque(), False: deque()}
+        reserved, common = Slots(concurrency), Slots(concurrency)
+        self._slots = tuple(reserved if priority in RESERVED else common for priority in PRIORITIES)
         self._granted = 0
         self._busy = 0.0
         self._busy_since: float | None = None
@@ -43,9 +43,13 @@ class Gate:
         if not any(self._in_flight.values()):
             self._busy_since = self._clock.monotonic()
         self._in_flight[priority] += 1
+        if priority in RESERVED and priority < self._foremost:
+            self._foremost = priority
+            self._slots[priority].look_again(after=priority)  # else they would be served first, being first in line
 
     def leave(self, priority: int) -> None:
         self._in_flight[priority] -= 1
+        self._foremost = min((p for p in RESERVED if self._in_flight[p]), default=_NOBODY)
         if self._busy_since is not None and not any(self._in_flight.values()):
             self._busy += self._clock.monotonic() - self._busy_since
             self._busy_since = None
@@ -55,74 +59,78 @@ class Gate:
     def pace(self) -> float | None:
         """Parcels a second while busy, or the configured rate; None before enough was sent to tell."""
         if self._granted < _ENOUGH or self._busy <= 0:
-            return self._rate
+            return self._share.rate if self._share is not None else None
         return self._granted / self._busy
 
     async def turn(self, priority: int, up_to: int) -> int:
-        """Wait for this priority's turn; how many may start now, 0 to look again (something may have changed)."""
-        if self.stopping:
+        """Wait for this priority's turn; how many may start now, 0 to look again (something may have changed).
+
+        Where nothing holds it up it returns at once, without a turn of the loop.
+        """
+        if self._barred(priority):
+            if not self.stopping:
+                await self._pause(GLANCE)
             return 0
-        if self._overtaken(priority):
-            await self._pause(_GLANCE)
-            return 0
-        reserved = priority in RESERVED
-        if not self._free[reserved]:
-            await self._slot(reserved)
-            return 0
-        granted = min(up_to, self._free[reserved])
-        if self._bucket is not None:
-            granted, wait = self._bucket.take(granted)
-            if not granted:
-                await self._pause(min(wait, _GLANCE))
+        slots = self._slots[priority]
+        granted = slots.take(up_to)
+        if not granted:
+            granted = await slots.wait(priority, up_to)
+            if self._barred(priority):
+                slots.put(granted)
+                return 0
+        if self._share is not None and granted:
+            granted = await self._paced(self._share, slots, priority, granted)
         self._granted += granted
-        self._free[reserved] -= granted
         return granted
 
-    def settled(self, priority: int) -> None:
-        """One that was out has its verdict: another may start."""
-        self._free[priority in RESERVED] += 1
-        self._wake(priority in RESERVED)
+    async def single(self, seconds: float) -> bool:
+        """Wait for the pace alone, after all pages: may one message outside the alert road start?"""
+        end = self._clock.monotonic() + seconds
+        while self._share is not None and not self.stopping:
+            if self._share.take(EVENT, 1) or await self._share.wait(EVENT, 1):
+                return True
+            if self._clock.monotonic() >= end:
+                return False
+        return not self.stopping
+
+    def settled(self, priority: int, count: int = 1) -> None:
+        """So many that were out have their verdict: others may start."""
+        self._slots[priority].put(count)
 
     def give_back(self, priority: int, count: int) -> None:
-        """Granted, but not used."""
+        """Granted by the latest turn, but not used: said at once."""
+        if count <= 0:
+            return
         self._granted -= count
-        self._free[priority in RESERVED] += count
-        for _ in range(count):
-            self._wake(priority in RESERVED)
-        if self._bucket is not None:
-            self._bucket.give_back(count)
+        self._slots[priority].put(count)
+        if self._share is not None:
+            self._share.give_back(count)
 
     def stop(self) -> None:
         """Nothing starts any more."""
         self.stopping = True
         self._move()
-        for reserved, queue in self._queues.items():
-            for _ in range(len(queue)):
-                self._wake(reserved)
+        for slots in set(self._slots):
+            slots.look_again()
+        if self._share is not None:
+            self._share.look_again()
 
     # ---------------------------------------------------------------------------------------------------------------
 
-    def _overtaken(self, priority: int) -> bool:
-        return any(self._in_flight[sooner] for sooner in RESERVED if sooner < priority)
+    def _barred(self, priority: int) -> bool:
+        return self.stopping or priority > self._foremost
 
-    async def _slot(self, reserved: bool) -> None:  # noqa: FBT001  which of the two queues, not a switch
-        """Wait in line until one that is out has settled; one verdict wakes one waiter, never the whole crowd."""
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queues[reserved].append(waiter)
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled():
-                self._wake(reserved)  # woken and cancelled at once: the next in line must not miss it
-            raise
-
-    def _wake(self, reserved: bool) -> None:  # noqa: FBT001
-        queue = self._queues[reserved]
-        while queue:
-            waiter = queue.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
+    async def _paced(self, share: Share, slots: Slots, priority: int, up_to: int) -> int:
+        """Nobody keeps a slot while he waits for the pace: else news that waits would keep it from what is sooner."""
+        granted = share.take(priority, up_to)
+        slots.put(up_to - granted)
+        if granted:
+            return granted
+        granted = await share.wait(priority, up_to)
+        started = 0 if self._barred(priority) else slots.claim(granted)
+        if granted > started:
+            share.give_back(granted - started)
+        return started
 
     def _move(self) -> None:
         self._moved.set()
@@ -136,26 +144,3 @@ class Gate:
         finally:
             moved.cancel()
             timer.cancel()
-
-
-class _Bucket:
-    """A token bucket whose burst is so small that no second sees more than the rate and one."""
-
-    def __init__(self, clock: Clock, rate: float) -> None:
-        self._clock = clock
-        self._rate = rate
-        self._size = max(1.0, rate * _BURST_SECONDS)
-        self._tokens = 1.0
-        self._at = clock.monotonic()
-
-    def take(self, up_to: int) -> tuple[int, float]:
-        """How many now (at least one, or none), and in how many seconds the next."""
-        now = self._clock.monotonic()
-        self._tokens = min(self._size, self._tokens + (now - self._at) * self._rate)
-        self._at = now
-        granted = min(up_to, int(self._tokens))
-        self._tokens -= granted
-        return granted, max(_TICK, (1.0 - self._tokens) / self._rate)
-
-    def give_back(self, count: int) -> None:
-        self._tokens = min(self._size, self._tokens + count)

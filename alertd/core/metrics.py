@@ -1,6 +1,7 @@
 """What is measured, in one place. Own registry: two daemons in one process do not share counters."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -44,6 +45,10 @@ class Metrics:
         self.channel_ready = Gauge(
             "alertd_channel_ready", "1 while the channel could send", ["channel"], registry=registry
         )
+        self._channel_gauge = Gauge(
+            "alertd_channel_gauge", "What a channel's adapter lets be watched", ["channel", "name"], registry=registry
+        )
+        self._gauges: defaultdict[str, dict[str, float]] = defaultdict(dict)
         self._depth = Gauge(
             "alertd_lane_depth", "Deliveries waiting in a lane", ["channel", "priority"], registry=registry
         )
@@ -54,9 +59,18 @@ class Metrics:
             registry=registry,
         )
 
-    def attempt(self, channel: str, verdict: Verdict) -> None:
+    def attempt(self, channel: str, verdict: Verdict, count: int = 1) -> None:
         reason = "" if isinstance(verdict, Accepted | Delivered) else verdict.reason
-        self.attempts.labels(channel, type(verdict).__name__.lower(), reason).inc()
+        self.attempts.labels(channel, type(verdict).__name__.lower(), reason).inc(count)
+
+    def gauge(self, channel: str, name: str, value: float) -> None:
+        """What an adapter says of its channel, e.g. the share of something that is ready."""
+        self._channel_gauge.labels(channel, name).set(value)
+        self._gauges[channel][name] = value
+
+    def gauges(self, channel: str) -> Mapping[str, float]:
+        """The latest value of each of the channel's gauges."""
+        return dict(self._gauges.get(channel, {}))
 
     def lanes(self, depths: Iterable[LaneDepth], now: datetime) -> None:
         """Replace the lane gauges by what the store counts now."""

@@ -50,7 +50,7 @@ class GatedPage:
         return self._message
 
     async def take(self, up_to: int = 1) -> Sequence[Parcel]:
-        while (waiting := len(self._parcels) - self._next) and not self._closed():
+        while (waiting := len(self._parcels) - self._next) > 0 and not self._closed():
             granted = await self._gate.turn(self._priority, min(up_to, waiting))
             if not granted:
                 continue
@@ -112,8 +112,9 @@ class GatedPage:
         """The next `count`, or fewer: those a circuit holds back are put aside."""
         circuits = self._gate.circuits
         if not circuits.watching:
-            first, self._next = self._next, self._next + count
-            return self._parcels[first : first + count]
+            first = self._next
+            self._next = min(first + count, len(self._parcels))  # others may have taken the last ones meanwhile
+            return self._parcels[first : self._next]
         batch: list[Parcel] = []
         while self._next < len(self._parcels) and len(batch) < count:
             parcel = self._parcels[self._next]

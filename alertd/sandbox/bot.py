@@ -2,24 +2,26 @@
 
 import json
 import time
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
 from alertd.sandbox import bot_html
 from alertd.sandbox.bot_chats import Chats, Post, reply_target
 from alertd.sandbox.bot_limits import Limiter, Rates
-from alertd.sandbox.faults import Fault, Faults, Kind
-from alertd.sandbox.ledger import EVERYBODY, Ledger
-from alertd.sandbox.stage import Stage
+from alertd.sandbox.exchange import Response
+from alertd.sandbox.faults import Fault, Kind
+from alertd.sandbox.http1 import Http1Line, answer
+from alertd.sandbox.http_provider import HttpProvider
+from alertd.sandbox.ledger import EVERYBODY
+from alertd.sandbox.server import HttpServer
 
 _WORDS = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 409: "Conflict"}
 
 Params = dict[str, str]
 
 
-class BotApi:
+class BotApi(HttpProvider):
     """Recipients are chat ids as the caller writes them.
 
     `chats` holds what was posted, `edits` counts the changes, `limited` the honest 429s.
@@ -28,62 +30,29 @@ class BotApi:
     name = "bot"
 
     def __init__(self, host: str, port: int, *, token: str, rates: Rates | None = None) -> None:
-        self._host = host
         self.token = token
         self.rates = rates or Rates()
-        self._stage = Stage(host, port, [web.route("*", "/bot{token}/{method}", self._call)])
-        self._methods: dict[str, Callable[[Params, float], web.Response]] = {
+        super().__init__(HttpServer(host, port, [web.route("*", "/bot{token}/{method}", self._call)]))
+        self._methods: dict[str, Callable[[Params, float], Response]] = {
             "getme": self._get_me,
             "getchat": self._get_chat,
             "sendmessage": self._send_message,
             "editmessagetext": self._edit_message_text,
         }
-        self._forget()
-
-    async def __aenter__(self) -> Self:
-        await self._stage.__aenter__()
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self._stage.__aexit__(*exc)
-
-    @property
-    def port(self) -> int:
-        return self._stage.port
 
     @property
     def base_url(self) -> str:
-        return f"http://{self._host}:{self.port}/bot"
-
-    @property
-    def connections(self) -> int:
-        return self._stage.connections
-
-    @property
-    def ledger(self) -> Ledger:
-        return self._stage.ledger
-
-    @property
-    def faults(self) -> Faults:
-        return self._stage.faults
-
-    @faults.setter
-    def faults(self, faults: Faults) -> None:
-        self._stage.faults = faults
+        return f"http://{self.authority}/bot"
 
     def read(self, recipient: str) -> object:
         """The chat's last message, without its markup, as edited."""
         posts = self.chats.posts.get(recipient)
         return bot_html.visible(posts[-1].text) if posts else None
 
-    def stats(self) -> dict[str, object]:
-        return {**self.ledger.stats(), "edits": self.edits, "limited": self.limited}
+    def sums(self) -> Mapping[str, object]:
+        return {"edits": self.edits, "limited": self.limited}
 
-    def clear(self) -> None:
-        self._stage.clear()
-        self._forget()
-
-    def _forget(self) -> None:
+    def forget(self) -> None:
         self.chats = Chats()
         self.edits = 0
         self.limited = 0
@@ -93,30 +62,31 @@ class BotApi:
         params = await _params(request)
         method = self._methods.get(request.match_info["method"].lower())
         if request.match_info["token"] != self.token:
-            return _no(401, "")
+            return answer(_no(401, ""))
         if method is None:
-            return _no(404, "method not found")
+            return answer(_no(404, "method not found"))
 
-        async def take(arrived: float) -> web.Response:
+        async def take(arrived: float) -> Response:
             return method(params, arrived)
 
-        return await self._stage.serve(request, params.get("chat_id", ""), take, _refuse)
+        line = Http1Line(request.transport)
+        return answer(await self._stage.play(line, params.get("chat_id", ""), take, _refuse))
 
     # --- methods --------------------------------------------------------------------------------------------
 
-    def _get_me(self, _params: Params, _arrived: float) -> web.Response:
+    def _get_me(self, _params: Params, _arrived: float) -> Response:
         number = int(self.token.partition(":")[0])
         who = {"id": number, "is_bot": True, "first_name": "Sandbox", "username": "alertd_sandbox_bot"}
         return _yes({**who, "can_join_groups": True, "can_read_all_group_messages": False})
 
-    def _get_chat(self, params: Params, _arrived: float) -> web.Response:
+    def _get_chat(self, params: Params, _arrived: float) -> Response:
         refusal = self._unreachable(params.get("chat_id", ""))
         if refusal is not None:
             return refusal
         more = {"accent_color_id": 0, "max_reaction_count": 11, "accepted_gift_types": _NO_GIFTS}
         return _yes({**self.chats.describe(params["chat_id"]), **more})
 
-    def _send_message(self, params: Params, arrived: float) -> web.Response:
+    def _send_message(self, params: Params, arrived: float) -> Response:
         chat = params.get("chat_id", "")
         refusal = self._unreachable(chat) or _bad_text(params) or self._limited(chat)
         if refusal is not None:
@@ -131,7 +101,7 @@ class BotApi:
         self.ledger.took(chat, text.encode(), text.encode(), at=arrived)
         return _yes(self._message(chat, message_id))
 
-    def _edit_message_text(self, params: Params, _arrived: float) -> web.Response:
+    def _edit_message_text(self, params: Params, _arrived: float) -> Response:
         chat = params.get("chat_id", "")
         refusal = self._unreachable(chat) or _bad_text(params) or self._limited(chat)
         if refusal is not None:
@@ -149,12 +119,12 @@ class BotApi:
 
     # --- refusals -------------------------------------------------------------------------------------------
 
-    def _unreachable(self, chat: str) -> web.Response | None:
+    def _unreachable(self, chat: str) -> Response | None:
         if chat in self.faults.gone:
             return _no(403, "bot was blocked by the user")
         return None if self.chats.exists(chat) else _no(400, "chat not found")
 
-    def _limited(self, chat: str) -> web.Response | None:
+    def _limited(self, chat: str) -> Response | None:
         too_many = self._limiter.admit(chat)
         if too_many is None:
             return None
@@ -184,7 +154,7 @@ async def _params(request: web.Request) -> Params:
     return params
 
 
-def _bad_text(params: Params) -> web.Response | None:
+def _bad_text(params: Params) -> Response | None:
     text = params.get("text", "")
     if params.get("parse_mode", "").upper() == "HTML":
         try:
@@ -198,20 +168,20 @@ def _bad_text(params: Params) -> web.Response | None:
     return None
 
 
-def _yes(result: dict[str, object]) -> web.Response:
-    return web.json_response({"ok": True, "result": result})
+def _yes(result: dict[str, object]) -> Response:
+    return Response.json({"ok": True, "result": result})
 
 
-def _no(status: int, why: str, parameters: dict[str, int] | None = None) -> web.Response:
+def _no(status: int, why: str, parameters: dict[str, int] | None = None) -> Response:
     words = _WORDS.get(status, "")
     answer: dict[str, object] = {"ok": False, "error_code": status}
     answer["description"] = f"{words}: {why}" if words and why else words or why
     if parameters:
         answer["parameters"] = parameters
-    return web.json_response(answer, status=status)
+    return Response.json(answer, status=status)
 
 
-def _refuse(fault: Fault) -> web.Response:
+def _refuse(fault: Fault) -> Response:
     """The fault in the Bot API's words; the wait goes into `parameters`, not into a header."""
     status = fault.status or 502
     parameters = dict(fault.parameters)

@@ -13,7 +13,8 @@ class Kind(StrEnum):
     LATENCY = "latency"  # `seconds` late, then as usual; adds to another fault
     STATUS = "status"  # refuses with `status`
     HANG = "hang"  # never answers
-    RESET = "reset"  # a TCP RST instead of an answer
+    RESET = "reset"  # a TCP RST instead of an answer, and all else on the connection is lost
+    STREAM = "stream"  # breaks this exchange alone: RST_STREAM over HTTP/2; RESET where there is but one at a time
     DRIP = "drip"  # the usual answer, one byte every `seconds`
     HALF = "half"  # the first half of the usual answer, then closes
 

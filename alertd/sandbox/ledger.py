@@ -99,14 +99,6 @@ class Ledger:
         """The requests that ignored an announced wait, but for those within `grace` seconds of its saying."""
         return [early for early in self.early if early.since > grace]
 
-    def quantiles(self, since: float, *shares: float) -> list[float]:
-        """Seconds from `since` (monotonic) within which these shares of the messages had arrived."""
-        ordered = sorted(self.arrivals)
-        if not ordered:
-            return []
-        last = len(ordered) - 1
-        return [ordered[min(last, int(share * len(ordered)))] - since for share in shares]
-
     def stats(self) -> dict[str, object]:
         """The sums, ready for JSON."""
         return {

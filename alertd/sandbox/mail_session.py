@@ -84,7 +84,7 @@ class MailSession(SMTP):
 
     async def _spoil(self, fault: Fault, transport: asyncio.Transport, line: bytes) -> None:
         match fault.kind:
-            case Kind.RESET:
+            case Kind.RESET | Kind.STREAM:
                 wire.reset(transport)
             case Kind.DRIP:
                 await wire.drip(transport, line + b"\r\n", fault.seconds)

@@ -3,7 +3,7 @@ as a key agreement, so it is shared, and the event loop stays free to answer."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from alertd.sandbox.keyring import Keyring
 from alertd.sandbox.unseal import UnreadableError, unseal
@@ -18,7 +18,7 @@ class _Waiting(NamedTuple):
 
 
 class Opener:
-    """`async with`; `open` from any number of tasks."""
+    """`open` from any number of tasks; then `close`."""
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
@@ -26,10 +26,8 @@ class Opener:
         self._working: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "unseal")
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
+    async def close(self) -> None:
+        """What still waits is never opened."""
         if self._working is not None:
             self._working.cancel()
             await asyncio.gather(self._working, return_exceptions=True)

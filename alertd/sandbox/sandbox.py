@@ -15,7 +15,7 @@ from alertd.sandbox.hook import HookReceiver
 from alertd.sandbox.mail import MailServer
 from alertd.sandbox.provider import Provider
 from alertd.sandbox.push import PushService
-from alertd.sandbox.stage import Stage
+from alertd.sandbox.server import HttpServer
 from alertd.sandbox.tls import make_tls
 
 
@@ -23,7 +23,8 @@ from alertd.sandbox.tls import make_tls
 class Options:
     """`port_base` 0: any free ports; else control, push, bot, hook and mail take it and the next four.
 
-    The same `seed` gives the same subscriptions, token and secret, so that a restart is known as before.
+    The same `seed` gives the same subscriptions, token and secret, so that a restart is known as before. Without
+    `http2` the push service speaks HTTP/1.1 alone, as a proxy before a real one may.
     """
 
     host: str = "127.0.0.1"
@@ -32,6 +33,7 @@ class Options:
     rates: Rates = field(default_factory=Rates)
     mail_tls: str = "none"
     mail_login: tuple[str, str] | None = None
+    http2: bool = True
 
 
 class Sandbox:
@@ -45,15 +47,15 @@ class Sandbox:
         folder.mkdir(parents=True, exist_ok=True)
         self._tls = make_tls(folder)
         host, seed = options.host, options.seed
-        self.push = PushService(host, self._port(1), self._tls.server, seed=seed)
+        self.push = PushService(host, self._port(1), self._tls.server(), seed=seed, http2=options.http2)
         self.bot = BotApi(host, self._port(2), token=_token(seed), rates=options.rates)
         self.hook = HookReceiver(host, self._port(3), secret=_hook_secret(seed))
         self.mail = MailServer(
-            host, self._port(4), tls=options.mail_tls, context=self._tls.server, login=options.mail_login
+            host, self._port(4), tls=options.mail_tls, context=self._tls.server(), login=options.mail_login
         )
         self.providers: dict[str, Provider] = {p.name: p for p in (self.push, self.mail, self.bot, self.hook)}
         control = Control(self.providers, self.push, lambda: self.description)
-        self._door = Stage(host, self._port(0), control.routes())
+        self._door = HttpServer(host, self._port(0), control.routes())
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:

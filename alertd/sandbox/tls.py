@@ -9,10 +9,15 @@ import trustme
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """`ca_file` is what a client trusts; `server` is what a stand-in speaks."""
+    """`ca_file` is what a client trusts; `server` makes what a stand-in speaks, one each, for ALPN names differ."""
 
     ca_file: Path
-    server: ssl.SSLContext
+    certificate: trustme.LeafCert
+
+    def server(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.certificate.configure_cert(context)
+        return context
 
 
 def make_tls(folder: Path) -> Tls:
@@ -25,7 +30,4 @@ def make_tls(folder: Path) -> Tls:
         key_file.touch(mode=0o600)
         key_file.write_bytes(authority.private_key_pem.bytes())
         ca_file.write_bytes(authority.cert_pem.bytes())
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.set_alpn_protocols(["http/1.1"])
-    authority.issue_cert("127.0.0.1", "::1", "localhost").configure_cert(context)
-    return Tls(ca_file, context)
+    return Tls(ca_file, authority.issue_cert("127.0.0.1", "::1", "localhost"))

@@ -16,12 +16,17 @@ def reset(transport: asyncio.Transport) -> None:
 
 
 async def drip(transport: asyncio.Transport, data: bytes, seconds: float) -> None:
-    """Write one byte every `seconds` until all is written or the other side has gone."""
-    for i in range(len(data)):
-        if transport.is_closing():
-            return
-        transport.write(data[i : i + 1])
-        await asyncio.sleep(seconds)
+    """Write one byte every `seconds` until all is written or the other side has gone; when cancelled, the rest at
+    once, for what shares the connection must not find half a frame."""
+    sent = 0
+    try:
+        while sent < len(data) and not transport.is_closing():
+            transport.write(data[sent : sent + 1])
+            sent += 1
+            await asyncio.sleep(seconds)
+    finally:
+        if not transport.is_closing():
+            transport.write(data[sent:])
 
 
 def half(transport: asyncio.Transport, data: bytes) -> None:

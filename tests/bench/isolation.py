@@ -21,7 +21,9 @@ from alertd.sandbox.faults import Fault, Faults, Kind
 from tests.acceptance.place import BOT, MAIL, PUSH
 from tests.acceptance.town import MONTELUPO, Town, town
 from tests.bench.figures import change, ms, noise, percent, quantile, verdict
-from tests.bench.stage import CHANNELS, StandIns, emergency, enrol
+from tests.bench.measure import Bench, Figure, Group, Section
+from tests.bench.printed import printed
+from tests.bench.stage import CHANNELS, StandIns, emergency, enrol, stand_ins
 
 TROUBLES = {
     "hangs": Fault(Kind.HANG),
@@ -62,7 +64,33 @@ class Case:
         return [r[how, channel] for r in self.well], [r[how, channel] for r in self.ill]
 
 
-async def measure(
+async def measure(bench: Bench) -> list[Section]:
+    """The part of `make bench`. Its rounds are its own: well and ill in turns."""
+    async with stand_ins(bench.folder / "stand-ins") as stand:
+        cases = await every_case(
+            bench.folder / "town",
+            stand,
+            citizens=bench.pick(120, 80),
+            rounds=bench.pick(5, 3),
+            cases=SOME_CASES if bench.quick else EVERY_CASE,
+            tell=lambda what: bench.tell(f"isolation: {what}"),
+        )
+    section = Section(
+        Group(
+            key="isolation",
+            title="A channel in trouble",
+            work="What a channel that hangs, drips, resets or answers 429 costs the other two",
+            figure=Figure.SECONDS,
+            unit="s",
+            peer="",
+            contestants=(),
+        )
+    )
+    section.lines = [printed(lambda console: show(console, cases))]
+    return [section]
+
+
+async def every_case(
     folder: Path,
     stand: StandIns,
     *,

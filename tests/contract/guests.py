@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from alertd.ports.adapter import AdapterType
 from alertd.sandbox.config import channels
 from alertd.sandbox.fake import FakeProvider
 from alertd.sandbox.faults import Fault, Kind, Phase
-from alertd.sandbox.sandbox import Sandbox
+from alertd.sandbox.sandbox import Options, Sandbox
 
 TIMEOUT = 0.6  # what a hasty adapter is configured to wait, in seconds
 PATIENT = 10.0  # and any other
@@ -40,6 +40,7 @@ class Guest:
     bad_addresses: tuple[str, ...] = ()
     changes: Mapping[str, Any] = field(default_factory=dict)
     asks_before_sending: bool = True  # check() speaks to the provider
+    options: Options = field(default_factory=Options)  # of the stand-ins
 
     def type(self) -> AdapterType:
         module, _, name = self.adapter.partition(":")
@@ -127,6 +128,8 @@ WEBPUSH = Guest(
     ),
 )
 
+WEBPUSH_HTTP1 = replace(WEBPUSH, name="webpush-http1", options=Options(http2=False))
+
 WEBHOOK = Guest(
     name="webhook",
     adapter="adapters.webhook:WebhookAdapter",
@@ -188,7 +191,6 @@ _BOT_COMMON = (
     says(400, TOO_LARGE, "Bad Request: message is too long"),
     says(401, CREDENTIALS),
     says(404, CREDENTIALS),
-    says(429, Retry(Reason.RATE_LIMITED, 7, Hold.CHANNEL), retry_after=7),
     says(500, UNAVAILABLE),
     says(503, UNAVAILABLE),
     says(502, BROKEN),
@@ -205,6 +207,7 @@ TELEGRAM = Guest(
     bad_addresses=("", "0", "@name", "12 34", "abc"),
     answers=(
         *_BOT_COMMON,
+        says(429, Retry(Reason.RATE_LIMITED, 7), retry_after=7),
         says(400, GONE, "Bad Request: chat not found"),
         says(403, GONE, "Forbidden: bot was blocked by the user"),
         says(403, GONE, "Forbidden: user is deactivated"),
@@ -219,10 +222,11 @@ CHANNEL = Guest(
     recipient=lambda i: "@sandbox_town",
     answers=(
         *_BOT_COMMON,
+        says(429, Retry(Reason.RATE_LIMITED, 7, Hold.CHANNEL), retry_after=7),
         says(400, CREDENTIALS, "Bad Request: chat not found"),
         says(403, CREDENTIALS, "Forbidden: bot is not a member of the channel chat"),
         says(400, CREDENTIALS, "Bad Request: need administrator rights in the channel chat"),
     ),
 )
 
-GUESTS = (FAKE, WEBPUSH, WEBHOOK, EMAIL, TELEGRAM, CHANNEL)
+GUESTS = (FAKE, WEBPUSH, WEBPUSH_HTTP1, WEBHOOK, EMAIL, TELEGRAM, CHANNEL)

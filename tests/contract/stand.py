@@ -17,7 +17,7 @@ from alertd.ports.adapter import Adapter, Message, Parcel, Tools
 from alertd.sandbox.fake import FakeProvider
 from alertd.sandbox.faults import Faults
 from alertd.sandbox.provider import Provider
-from alertd.sandbox.sandbox import Options, Sandbox
+from alertd.sandbox.sandbox import Sandbox
 from tests.contract.guests import PATIENT, Guest
 from tests.support.clock import RealClock
 from tests.support.notices import SERVICE, notice
@@ -25,7 +25,7 @@ from tests.support.pages import Book, ListPage
 
 UNSUBSCRIBE = "https://allerta.comune.example.it/unsubscribe/"
 CROWD = 12
-_NOT_THE_ADAPTERS = ("TestRunner.", "MailSession._handle_client", "RequestHandler.", "Opener._work")
+_NOT_THE_ADAPTERS = ("TestRunner.", "MailSession._handle_client", "RequestHandler.", "Http2Connection.", "Opener._work")
 
 
 @dataclass
@@ -115,7 +115,7 @@ async def stand_for(guest: Guest, folder: Path, *, timeout: float = PATIENT) -> 
     logged: list[str] = []
     fake = FakeProvider()
     async with AsyncExitStack() as stack:
-        sandbox = await stack.enter_async_context(Sandbox(folder, Options()))
+        sandbox = await stack.enter_async_context(Sandbox(folder, guest.options))
         stack.enter_context(_Listening(logged))
         before = asyncio.all_tasks()
         async with AsyncExitStack() as channel:

@@ -31,7 +31,7 @@ class ListPage:
         out: list[Parcel] = []
         while len(out) < up_to and self._opens_for_the_next():
             out.append(self._left.pop(0))
-        self.taken += out
+            self.taken.append(out[-1])
         return out
 
     def close(self) -> None:

@@ -67,7 +67,7 @@ def tools(state: Path, clock: StillClock) -> Tools:
 
 def parcel(number: int = 1, address: str = "", **changes: Any) -> Parcel:
     made = Parcel(number, f"key-{number}", number, address, NOW + timedelta(hours=1))
-    return replace(made, **changes)
+    return made._replace(**changes)
 
 
 def notice(text: str = "Temporali forti dalle 18.", **changes: Any) -> Notice:

@@ -17,6 +17,8 @@ import pytest
 import structlog
 import trustme
 from aiosmtpd import smtp as aiosmtpd
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import ValidationError
 from structlog.testing import capture_logs
 
@@ -34,6 +36,7 @@ from tests.support.clock import ManualClock, RealClock
 from tests.support.pages import Book, ListPage
 
 FROM = "Protezione Civile <allerta@comune.example.it>"
+PEM = ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 URL = "https://allerta.comune.example.it/unsubscribe/"
 SOON = 0.5
 
@@ -50,7 +53,7 @@ def tools(tmp_path: Path, clock: Clock | None = None, unsubscribe: str = URL) ->
 
 
 def parcel(number: int = 1, address: str = "anna@example.org", **changes: Any) -> Parcel:
-    return replace(Parcel(number, f"k{number}", 1000 + number, address, notices.notice().deadline), **changes)
+    return Parcel(number, f"k{number}", 1000 + number, address, notices.notice().deadline)._replace(**changes)
 
 
 async def send(adapter: EmailAdapter, parcels: Sequence[Parcel], about: Notice | None = None) -> list[Verdict]:
@@ -395,7 +398,7 @@ REPLIES = [
     ("BODY", "250 2.0.0 queued", Accepted("<it-montelupo-a1.1001@comune.example.it>")),
     ("BODY", "421 4.3.0 shutting down", UNAVAILABLE),
     ("BODY", "451 4.3.0 try later", UNAVAILABLE),
-    ("BODY", "354 go on?", UNAVAILABLE),
+    ("BODY", "354 go on?", Retry(Reason.BROKEN)),
     ("BODY", "552 5.3.4 too big", Refused(Reason.TOO_LARGE)),
     ("BODY", "552 5.2.3 too big for this mailbox", Refused(Reason.TOO_LARGE)),
     ("BODY", "554 5.6.0 bad content", Refused(Reason.BAD_REQUEST)),
@@ -489,7 +492,7 @@ async def test_check_says_whether_mail_could_go_and_sends_none(tmp_path):
 
 async def test_a_few_connections_carry_many_messages(tmp_path):
     relay = Relay()
-    async with against(relay, tmp_path, concurrency=3) as adapter:
+    async with against(relay, tmp_path, connections=3) as adapter:
         verdicts = await send(adapter, [parcel(n) for n in range(200)])
         assert all(isinstance(verdict, Accepted) for verdict in verdicts)
         assert relay.connections <= 3
@@ -514,7 +517,7 @@ async def test_a_refusal_is_followed_by_rset_on_the_same_connection(tmp_path):
 async def test_a_relay_that_limits_messages_per_connection_costs_no_retry(tmp_path):
     relay = Relay()
     relay.limit = 5
-    async with against(relay, tmp_path, concurrency=1) as adapter:
+    async with against(relay, tmp_path, connections=1) as adapter:
         verdicts = await send(adapter, [parcel(n) for n in range(23)])
     assert all(isinstance(verdict, Accepted) for verdict in verdicts)
     assert relay.connections == 5
@@ -548,7 +551,7 @@ async def test_a_rested_connection_is_proven_replaced_and_in_the_end_closed(tmp_
 async def test_news_that_hangs_does_not_hold_up_an_emergency(tmp_path):
     relay = Relay(BODY="!hang")
     news = notices.notice(notices.alert("n1", purpose=Purpose.SERVICE))
-    async with against(relay, tmp_path, concurrency=2, timeout=30) as adapter:
+    async with against(relay, tmp_path, connections=2, timeout=30) as adapter:
         stuck = asyncio.create_task(send(adapter, [parcel(n) for n in range(6)], news))
         await relay.struck.wait()
         relay.replies["BODY"] = GOOD["BODY"]
@@ -656,6 +659,11 @@ def test_addresses_that_are_not(address):
         ({"return_path": "no domain"}, ""),
         ({"return_path": "b" * 60 + "@example.org"}, ""),
         ({"concurrency": 0}, "concurrency"),
+        ({"connections": 0}, "connections"),
+        ({"connections": 65}, "connections"),
+        ({"dkim": {"domain": "example.it", "selector": "a", "key": "no key"}}, "dkim"),
+        ({"dkim": {"domain": "no domain", "selector": "a", "key": PEM}}, "dkim"),
+        ({"dkim": {"domain": "example.it", "selector": "a b", "key": PEM}}, "dkim"),
         ({"colour": "red"}, "colour"),
     ],
 )
@@ -704,6 +712,7 @@ def test_rendering_is_pure_and_survives_strange_texts(tmp_path):
         assert one.payload.shared.isascii()
         assert one.payload.shared.endswith(b"\r\n.\r\n")
         assert b"\r\n.\r\n" not in one.payload.shared[:-5]
+        assert one.payload.shared[:-3].replace(b"\r\n..", b"\r\n.") == one.payload.plain
         assert max(map(len, one.payload.shared.split(b"\r\n"))) <= 998
 
 

@@ -65,13 +65,6 @@ def test_a_repeat_is_counted_and_told() -> None:
     assert (ledger.messages, ledger.stats()["duplicates"]) == (4, 1)
 
 
-def test_quantiles() -> None:
-    ledger = Ledger()
-    for i in range(100):
-        ledger.took(str(i), b"", b"", at=10.0 + i)
-    assert ledger.quantiles(10.0, 0.5, 0.99, 1.0) == [50.0, 99.0, 99.0]
-
-
 def test_who_comes_back_too_early() -> None:
     hand = Hand()
     ledger = Ledger(clock=hand)

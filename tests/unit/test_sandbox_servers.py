@@ -114,7 +114,7 @@ async def test_mail_over_every_tls(tmp_path: Path, tls: str, login: tuple[str, s
     trust = ssl.create_default_context(cafile=str(made.ca_file))
     how: dict[str, Any] = {"start_tls": tls == "starttls", "use_tls": tls == "implicit", "tls_context": trust}
     who: dict[str, Any] = {} if login is None else {"username": login[0], "password": login[1]}
-    async with MailServer("127.0.0.1", 0, tls=tls, context=made.server, login=login) as server:
+    async with MailServer("127.0.0.1", 0, tls=tls, context=made.server(), login=login) as server:
         for message_id in ("<1@x>", "<1@x>", "<2@x>"):
             await aiosmtplib.send(
                 letter(message_id=message_id),

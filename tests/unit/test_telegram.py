@@ -46,7 +46,7 @@ def tools(tmp_path: Path) -> Tools:
 
 def parcel(number: int = 1, address: str = "100001", **changes: Any) -> Parcel:
     endpoint_id = number if address else 0  # a broadcast has neither
-    return replace(Parcel(number, f"k{number}", endpoint_id, address, notices.notice().deadline), **changes)
+    return Parcel(number, f"k{number}", endpoint_id, address, notices.notice().deadline)._replace(**changes)
 
 
 async def send(adapter: TelegramAdapter, parcels: Sequence[Parcel], about: Notice | None = None) -> list[Verdict]:
@@ -241,7 +241,7 @@ async def test_a_group_that_moved_is_followed_once(tmp_path):
 
 LIMITED = answer(429, "Too Many Requests: retry after 7", {"retry_after": 7})
 REFUSALS = [
-    (LIMITED, Retry(Reason.RATE_LIMITED, 7.0, Hold.CHANNEL), Retry(Reason.RATE_LIMITED, 7.0, Hold.CHANNEL)),
+    (LIMITED, Retry(Reason.RATE_LIMITED, 7.0, Hold.PARCEL), Retry(Reason.RATE_LIMITED, 7.0, Hold.CHANNEL)),
     (answer(401, "Unauthorized"), Halt(Reason.CREDENTIALS), Halt(Reason.CREDENTIALS)),
     (answer(404, "Not Found"), Halt(Reason.CREDENTIALS), Halt(Reason.CREDENTIALS)),
     (answer(413, "Request Entity Too Large"), Refused(Reason.TOO_LARGE), Refused(Reason.TOO_LARGE)),
@@ -308,7 +308,22 @@ WAITS = [
 async def test_no_wait_is_believed_that_is_longer_than_a_day(tmp_path, said, after):
     async with channel(tmp_path) as (api, adapter):
         api.answer = answer(429, "Too Many Requests", {"retry_after": said})
-        assert await send_one(adapter) == Retry(Reason.RATE_LIMITED, after, Hold.CHANNEL)
+        assert await send_one(adapter) == Retry(Reason.RATE_LIMITED, after, Hold.PARCEL)
+
+
+async def test_one_busy_chat_holds_nobody_else_and_two_in_a_row_mean_the_bot(tmp_path):
+    chat, bot = Retry(Reason.RATE_LIMITED, 7.0, Hold.PARCEL), Retry(Reason.RATE_LIMITED, 7.0, Hold.CHANNEL)
+    async with channel(tmp_path) as (api, adapter):
+        for _ in range(3):
+            api.answer = LIMITED
+            assert await send_one(adapter, address="-1005") == chat
+            assert await send_one(adapter, address="-1005") == chat, "however often it is that one"
+            api.answer = None
+            assert isinstance(await send_one(adapter, address="100001"), Accepted)
+        api.answer = LIMITED
+        assert await send_one(adapter, address="100001") == chat
+        assert await send_one(adapter, address="100002") == bot
+        assert await send_one(adapter, address="100001") == bot, "until somebody is served"
 
 
 @pytest.mark.parametrize("said", [True, 0, 2**52, int("9" * 400), 1e300, "-1005", None], ids=lambda v: str(v)[:9])
@@ -489,7 +504,7 @@ async def test_neither_token_nor_chat_nor_text_reach_a_log(tmp_path, caplog):
     ours = [r.getMessage() for r in caplog.records if r.name.partition(".")[0] not in ("aiohttp", "asyncio")]
     everything = "\n".join([*details, *map(str, logs), *ours, repr(config())])
     assert not re.search(rf"{TOKEN}|987654321|Montelupo", everything)
-    for name in ("httpx", "telegram.ext.ExtBot"):
+    for name in ("httpx", "telegram.Bot"):
         assert logging.getLogger(name).filters == []  # as it was found
 
 
@@ -575,9 +590,16 @@ def test_configurations_that_are_refused(changes, where):
 
 def test_what_the_channel_says_of_itself(tmp_path):
     traits = TelegramAdapter.traits_of(TelegramConfig(token=TOKEN))
-    assert (traits.addressed, traits.idempotent, traits.page_size, traits.rate) == (True, False, 30, 29)
+    assert (traits.addressed, traits.idempotent, traits.page_size, traits.rate) == (True, False, 30, 29.5)
     assert config(chat_id="-1001234567890").chat_id == -1001234567890
     assert TelegramAdapter.public_facts(config(), tmp_path) == {}
+
+
+def test_the_channels_of_one_bot_share_a_budget_that_tells_no_secret():
+    bot, post = TelegramAdapter.traits_of(config()), TelegramAdapter.traits_of(config(chat_id="@ComuneMontelupo"))
+    assert bot.budget == post.budget == "telegram:123456@api.telegram.org:443"
+    for other in (config(token="654321:ABC-def_secret"), config(base_url="http://127.0.0.1:8081/bot")):
+        assert TelegramAdapter.traits_of(other).budget != bot.budget
 
 
 async def test_the_bot_api_is_the_origin(tmp_path):

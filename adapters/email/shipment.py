@@ -1,0 +1,91 @@
+"""What is on its way: one `send` in progress, and each of its messages."""
+
+import asyncio
+from typing import Final
+
+from adapters.email.compose import Letter
+from adapters.email.envelope import Envelope
+from adapters.email.verdicts import Stage
+from alertd.domain.delivery import Verdict
+from alertd.ports.adapter import Settle
+
+_NOBODY_WAITS: Final = -1
+
+
+class Shipment:
+    """Counts the parcels of one page that are out, and hands on each verdict exactly once.
+
+    `fault` is a bug on the way, which must come out of `send`. A shipment that is closed settles no more.
+    """
+
+    def __init__(self, letter: Letter, settle: Settle) -> None:
+        self.letter = letter
+        self.outstanding = 0
+        self.fault: Exception | None = None
+        self.closed = False
+        self._settle = settle
+        self._waiters: list[asyncio.Future[None]] = []
+        self._wake_at = _NOBODY_WAITS
+
+    def settled(self, delivery_id: int, verdict: Verdict) -> None:
+        if self.closed:
+            return
+        self.outstanding -= 1
+        try:
+            self._settle(delivery_id, verdict)
+        except Exception as bug:  # noqa: BLE001  this runs inside a transport's callback, which would swallow it
+            self.fail(bug)
+        if self.outstanding <= self._wake_at:
+            self._wake()
+
+    def fail(self, bug: Exception) -> None:
+        """Let `send` end with this exception."""
+        self.fault = self.fault or bug
+        self._wake()
+
+    async def at_most(self, count: int) -> None:
+        """Wait until no more than `count` parcels are out. Raises the fault, if there is one."""
+        while self.outstanding > count and self.fault is None:
+            self._wake_at = max(self._wake_at, count)
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+        if self.fault is not None:
+            raise self.fault
+
+    def _wake(self) -> None:
+        self._wake_at = _NOBODY_WAITS
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+class Item:
+    """One message on its way. A plain slotted class that lines write to, because a hundred thousand go by.
+
+    `since` is when it was taken, `expires` when it may no longer start (seconds of the loop's clock). `stage` is the
+    reply that is waited for; `refusal` what the relay's first refusal means; `received` whether it took the recipient;
+    `end` where in the connection's stream its content ends, 0 while it has not been written.
+    """
+
+    __slots__ = ("delivery_id", "end", "envelope", "expires", "received", "refusal", "shipment", "since", "stage")
+
+    def __init__(self, shipment: Shipment, delivery_id: int, envelope: Envelope, since: float, expires: float) -> None:
+        self.shipment = shipment
+        self.delivery_id = delivery_id
+        self.envelope = envelope
+        self.since = since
+        self.expires = expires
+        self.stage = Stage.MAIL
+        self.refusal: Verdict | None = None
+        self.received = False
+        self.end = 0
+
+    def settle(self, verdict: Verdict) -> None:
+        self.shipment.settled(self.delivery_id, verdict)
+
+    def anew(self) -> "Item":
+        """As it was before a line took it up."""
+        self.stage, self.refusal, self.received, self.end = Stage.MAIL, None, False, 0
+        return self

@@ -1,0 +1,148 @@
+"""A bot with a channel and subscribers against the sandbox: its limit is used, never exceeded, the emergency first."""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from adapters.telegram import TelegramAdapter
+from adapters.telegram.config import TelegramConfig
+from alertd.core.budget import Budgets
+from alertd.core.circuits import Circuits
+from alertd.core.gate import Gate
+from alertd.domain.circuit import CircuitPolicy
+from alertd.domain.delivery import Accepted, Verdict
+from alertd.domain.priority import PRESSING, SERVICE
+from alertd.ports.adapter import Adapter, Message, Parcel, Tools
+from alertd.sandbox.bot import BotApi
+from alertd.sandbox.bot_limits import Rates
+from tests.support import notices
+from tests.support.clock import RealClock
+
+TOKEN = "1000000001:secret"
+LIMIT = 30
+ALLOWED = Rates(overall=LIMIT, burst=8)  # sterner than the sandbox's ordinary 40
+NEWS, EMERGENCIES = 150, 120
+
+Started = Callable[[Sequence[Parcel]], None]
+
+
+class Line:
+    """The parcels of one message, handed out through a gate."""
+
+    def __init__(
+        self, message: Message, waiting: Sequence[Parcel], gate: Gate, priority: int, started: Started
+    ) -> None:
+        self.message = message
+        self._waiting = deque(waiting)
+        self._gate = gate
+        self._priority = priority
+        self._started = started
+
+    async def take(self, up_to: int = 1) -> Sequence[Parcel]:
+        while self._waiting:
+            granted = await self._gate.turn(self._priority, min(up_to, len(self._waiting)))
+            taken = [self._waiting.popleft() for _ in range(min(granted, len(self._waiting)))]
+            self._gate.give_back(self._priority, granted - len(taken))
+            if taken:
+                self._started(taken)
+                return taken
+        return ()
+
+
+class Channel:
+    """An open adapter behind its gate."""
+
+    def __init__(self, adapter: Adapter, gate: Gate) -> None:
+        self.adapter = adapter
+        self.gate = gate
+        self.verdicts: list[Verdict] = []
+
+    async def carry(self, waiting: Sequence[Parcel], priority: int, started: Started) -> None:
+        def settle(_: int, verdict: Verdict) -> None:
+            self.gate.settled(priority)
+            self.verdicts.append(verdict)
+
+        self.gate.enter(priority)
+        try:
+            message = self.adapter.render(notices.notice())
+            await self.adapter.send(Line(message, waiting, self.gate, priority, started), settle)
+        finally:
+            self.gate.leave(priority)
+
+
+def parcels(first: int, count: int, *, broadcast: bool = False) -> list[Parcel]:
+    deadline = datetime.now(UTC) + timedelta(hours=1)
+    numbers = range(first, first + count)
+    return [Parcel(n, f"k{n}", 0 if broadcast else n, "" if broadcast else str(n), deadline) for n in numbers]
+
+
+def busiest_second(moments: Sequence[float]) -> int:
+    ordered = sorted(moments)
+    return max(sum(first <= moment <= first + 1 for moment in ordered[i:]) for i, first in enumerate(ordered))
+
+
+async def test_a_bot_uses_its_limit_and_the_emergency_goes_first(tmp_path: Path) -> None:
+    clock, starts, moments = RealClock(), [], []
+    halfway = asyncio.Event()
+
+    def started(taken: Sequence[Parcel]) -> None:
+        moments.extend([clock.monotonic()] * len(taken))
+        starts.extend(parcel.delivery_id for parcel in taken)
+        if len(starts) >= 60:
+            halfway.set()
+
+    async with AsyncExitStack() as stack:
+        sandbox = await stack.enter_async_context(BotApi("127.0.0.1", 0, token=TOKEN, rates=ALLOWED))
+        bot, post = await open_channels(stack, sandbox, clock, tmp_path)
+        async with asyncio.timeout(40), asyncio.TaskGroup() as sending:
+            sending.create_task(bot.carry(parcels(1, NEWS), SERVICE, started))
+            await halfway.wait()
+            before = len(starts)
+            sending.create_task(bot.carry(parcels(1000, EMERGENCIES), PRESSING, started))
+            sending.create_task(post.carry(parcels(5000, 1, broadcast=True), PRESSING, started))
+        emergencies = starts[before : before + EMERGENCIES + 1]
+        arrivals, limited = sorted(sandbox.ledger.arrivals), sandbox.limited
+
+    ends = (30, before, before + len(emergencies), len(moments))  # connections opened; emergency comes; it is over
+    stretches = [moments[start:end] for start, end in pairwise(ends)]
+    pace = sum(len(s) - 1 for s in stretches) / sum(s[-1] - s[0] for s in stretches)
+    print(f"{len(arrivals)} messages, {pace:.2f}/s = {pace / LIMIT:.1%} of the limit, {limited} refused")
+    print(
+        f"busiest second: {busiest_second(moments)} started, {busiest_second(arrivals)} arrived; load {os.getloadavg()}"
+    )
+    assert all(isinstance(verdict, Accepted) for verdict in (*bot.verdicts, *post.verdicts))
+    assert len(arrivals) == NEWS + EMERGENCIES + 1
+    assert limited == 0
+    assert busiest_second(moments) <= LIMIT
+    assert pace >= 0.97 * LIMIT
+    assert all(number >= 1000 for number in emergencies), "no news starts before the last emergency"
+    assert 5000 in emergencies[:2], "the post to all goes before the messages to each"
+
+
+async def open_channels(stack: AsyncExitStack, sandbox: BotApi, clock: RealClock, state: Path) -> list[Channel]:
+    """One bot: what it sends to each, and what it posts to all."""
+    tools = Tools(clock, structlog.get_logger(), notices.SERVICE, state, lambda endpoint_id: "")
+    settings: dict[str, Any] = {"token": TOKEN, "base_url": sandbox.base_url}
+    configs = {
+        "bot": TelegramConfig.model_validate(settings),
+        "canale": TelegramConfig.model_validate({**settings, "chat_id": "@sandbox_town"}),
+    }
+    traits = {name: TelegramAdapter.traits_of(config) for name, config in configs.items()}
+    budgets = Budgets(clock)
+    budgets.arrange(traits)
+    channels = []
+    for name, config in configs.items():
+        adapter = await stack.enter_async_context(TelegramAdapter.open(name, config, tools))
+        circuits = Circuits(clock, halts=3, policy=CircuitPolicy())
+        share = budgets.share(name, traits[name])
+        gate = Gate(clock, concurrency=traits[name].concurrency, circuits=circuits, share=share)
+        channels.append(Channel(adapter, gate))
+    return channels
