@@ -11,6 +11,7 @@ from adapters.guard import HostList
 from adapters.webpush import subscription
 from adapters.webpush.deriving import Deriver
 from adapters.webpush.envelope import BadKeys, seal
+from adapters.webpush.http2 import Request
 from adapters.webpush.pipes import Pipes, Profile
 from adapters.webpush.request import Prepared, time_to_live
 from adapters.webpush.status import KeyProof, verdict_of
@@ -45,9 +46,10 @@ class Means:
 
 
 class _Service:
-    """A push service as this page meets it: `profile` is good for messages of this `ttl`."""
+    """A push service as this page meets it: `profile` is good for messages of this `ttl`; `batch` is what is posted
+    to it at the end of the turn."""
 
-    __slots__ = ("allowed", "audience", "origin", "profile", "ttl")
+    __slots__ = ("allowed", "audience", "batch", "origin", "profile", "ttl")
 
     def __init__(self, authority: str, hosts: HostList) -> None:
         self.audience = f"https://{authority}"
@@ -55,6 +57,15 @@ class _Service:
         self.allowed = hosts.allows(self.origin)
         self.ttl = -1
         self.profile = Profile(())
+        self.batch: list[Request] = []
+
+
+class _Until(NamedTuple):
+    """What one deadline means now: seconds to live for the service, and our own patience on the monotonic clock."""
+
+    deadline: datetime
+    ttl: int
+    patience: float
 
 
 class _Cold(NamedTuple):
@@ -101,25 +112,60 @@ class Dispatch:
         """Post what has a ready envelope; what has none."""
         self._out += len(parcels)
         now = self._means.clock.now()
-        stock, plaintext = self._means.stock, self._prepared.plaintext
+        stock, plaintext, services, answer = self._means.stock, self._prepared.plaintext, self._services, self._answer
+        until: _Until | None = None
         cold: list[_Cold] = []
         for parcel in parcels:
-            authority, path = subscription.split(parcel.address)
-            service = self._services.get(authority) or self._meet(authority)
-            if not authority or not service.allowed:
-                self._end(parcel.delivery_id, _BLOCKED if authority else _BAD_ADDRESS)
+            delivery_id, _, endpoint_id, address, deadline, _, _ = parcel
+            if until is None or deadline is not until.deadline:
+                until = self._until(deadline, now)
+            authority, path = subscription.split(address)
+            service = services.get(authority) or self._meet(authority)
+            refusal = self._refusal(authority, service, until)
+            if refusal is not None:
+                self._end(delivery_id, refusal)
                 continue
-            envelope = stock(parcel.endpoint_id, parcel.address)
-            if envelope is not None:
-                self._post(parcel, service, path.encode(), seal(envelope, plaintext), now)
+            envelope = stock(endpoint_id, address)
+            if envelope is None:
+                self._keep_for_later(parcel, service, path, cold)
                 continue
-            try:
-                keys = subscription.read(parcel.address).keys
-            except ValueError:
-                self._end(parcel.delivery_id, _BAD_ADDRESS)
-            else:
-                cold.append(_Cold(parcel, service, path.encode(), keys))
+            if service.ttl != until.ttl:
+                self._renew(service, until.ttl, now)
+            body = seal(envelope, plaintext)
+            service.batch.append(Request(path.encode(), service.profile, body, delivery_id, answer, until.patience))
+        self._post()
         return cold
+
+    def _until(self, deadline: datetime, now: datetime) -> _Until:
+        remaining = (deadline - now).total_seconds()
+        patience = self._means.clock.monotonic() + min(self._means.timeout, remaining)
+        return _Until(deadline, time_to_live(remaining) if remaining > 0 else -1, patience)
+
+    def _refusal(self, authority: str, service: _Service, until: _Until) -> Refused | None:
+        if not authority:
+            return _BAD_ADDRESS
+        if not service.allowed:
+            return _BLOCKED
+        return _EXPIRED if until.ttl < 0 else None
+
+    def _keep_for_later(self, parcel: Parcel, service: _Service, path: str, cold: list[_Cold]) -> None:
+        try:
+            keys = subscription.read(parcel.address).keys
+        except ValueError:
+            self._end(parcel.delivery_id, _BAD_ADDRESS)
+        else:
+            cold.append(_Cold(parcel, service, path.encode(), keys))
+
+    def _renew(self, service: _Service, ttl: int, now: datetime) -> None:
+        authorization = self._means.tokens.header(service.audience, now)
+        service.profile = Profile(self._prepared.headers_for(authorization=authorization, ttl=ttl))
+        service.ttl = ttl
+
+    def _post(self) -> None:
+        for service in self._services.values():
+            if service.batch:
+                batch, service.batch = service.batch, []
+                self._means.pipes.post_all(service.origin, batch)
 
     def _meet(self, authority: str) -> _Service:
         service = self._services[authority] = _Service(authority, self._means.hosts)
@@ -128,38 +174,38 @@ class Dispatch:
     async def _derive_and_post(self, cold: Sequence[_Cold]) -> None:
         envelopes = await self._means.deriver.derive([one.keys for one in cold])
         now = self._means.clock.now()
-        for one, envelope in zip(cold, envelopes, strict=True):
+        for (parcel, service, path, _), envelope in zip(cold, envelopes, strict=True):
+            until = self._until(parcel.deadline, now)
             if isinstance(envelope, BadKeys):
-                self._end(one.parcel.delivery_id, _BAD_ADDRESS)
-            else:
-                self._post(one.parcel, one.service, one.path, seal(envelope, self._prepared.plaintext), now)
-
-    def _post(self, parcel: Parcel, service: _Service, path: bytes, body: bytes, now: datetime) -> None:
-        remaining = (parcel.deadline - now).total_seconds()
-        if remaining <= 0:
-            self._end(parcel.delivery_id, _EXPIRED)
-            return
-        means = self._means
-        ttl = time_to_live(remaining)
-        if ttl != service.ttl:
-            authorization = means.tokens.header(service.audience, now)
-            service.profile = Profile(self._prepared.headers_for(authorization=authorization, ttl=ttl))
-            service.ttl = ttl
-        within = min(means.timeout, remaining)
-        means.pipes.post(service.origin, path, service.profile, body, parcel.delivery_id, self._answer, within=within)
+                self._end(parcel.delivery_id, _BAD_ADDRESS)
+                continue
+            if until.ttl < 0:
+                self._end(parcel.delivery_id, _EXPIRED)
+                continue
+            if service.ttl != until.ttl:
+                self._renew(service, until.ttl, now)
+            body = seal(envelope, self._prepared.plaintext)
+            request = Request(path, service.profile, body, parcel.delivery_id, self._answer, until.patience)
+            service.batch.append(request)
+        self._post()
 
     def _on_answer(self, ref: int, outcome: Reply | Failure) -> None:
         """The same answer comes as the same object mostly, so the verdict on the last one is kept."""
         if outcome is self._known:
-            self._end(ref, self._known_verdict)
-            return
+            self._out -= 1
+            if not self._out:
+                self._settled.set()
+            self._settle(ref, self._known_verdict)
+        else:
+            self._end(ref, self._verdict(outcome))
+
+    def _verdict(self, outcome: Reply | Failure) -> Verdict:
         if not isinstance(outcome, Reply):
-            self._end(ref, outcome)
-            return
+            return outcome
         verdict = self._means.proof.weigh(verdict_of(outcome, self._means.clock.now()))
         if isinstance(verdict, Accepted):
             self._known, self._known_verdict = outcome, verdict
-        self._end(ref, verdict)
+        return verdict
 
     def _end(self, delivery_id: int, verdict: Verdict) -> None:
         self._out -= 1

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from adapters.exchange import Failure
@@ -61,8 +61,8 @@ class Origin:
         self._brisk = False
         self._closed = False
 
-    def post(self, request: Request) -> None:
-        self._queue.append(request)
+    def post(self, requests: Sequence[Request]) -> None:
+        self._queue.extend(requests)
         if not self._pumping:
             self._pump_soon()
         if not self._brisk:

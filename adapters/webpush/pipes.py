@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections import deque
+from collections.abc import Sequence
 from typing import Final
 
 from adapters.guard import Permit
@@ -64,11 +65,15 @@ class Pipes:
         while queued, refused again and again); Refused(BLOCKED) where our own guard refused the address;
         Retry(TIMEOUT) and Retry(BROKEN) where it was written and the outcome is unknown.
         """
+        self.post_all(origin, (Request(path, profile, body, ref, answered, self._now() + within),))
+
+    def post_all(self, origin: str, requests: Sequence[Request]) -> None:
+        """The same for many at once, each used once."""
         try:
             service = self._origins[origin]
         except KeyError:
             service = self._origins[origin] = self._make(origin)
-        service.post(Request(path, profile, body, ref, answered, self._now() + within))
+        service.post(requests)
 
     def cancel(self, answered: Answered) -> None:
         """Withdraw all that was posted with this callback, compared with ==: it is not called any more.

@@ -1,10 +1,11 @@
 """Dispatch: carry one claim through an adapter, and account for every parcel of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import repeat
 
 from alertd.core.account import Account
 from alertd.core.fate import Errand
@@ -17,7 +18,7 @@ from alertd.core.settle import Settler
 from alertd.domain.delivery import Reason, Refused, Retry
 from alertd.domain.problems import Unavailable
 from alertd.ports.adapter import Parcel
-from alertd.ports.stores import Claim, Claimed, StoredAlert, WorkStore
+from alertd.ports.stores import Claim, StoredAlert, Told, WorkStore
 
 LEASE = 60.0
 STUCK = 150.0
@@ -38,31 +39,31 @@ class Dispatcher:
 
     async def carry(self, channel: OpenChannel, priority: int, claim: Claim) -> None:
         """Send every delivery of the claim, or put it back; returns when each is settled or released."""
-        account = Account(row.delivery_id for row in claim.rows)
+        account = Account(claim.delivery_ids)
         channel.gate.enter(priority)
         try:
             async with self._leased(claim.token):
-                for key, rows in _by_message(claim.rows).items():
-                    await self._carry_group(_Load(channel, priority, claim.token, account), key, rows)
+                for told in claim.told:
+                    await self._tell(_Load(channel, priority, claim.token, claim.alert_id, account), told)
         finally:
             channel.gate.leave(priority)
             await asyncio.shield(self._put_back(channel, priority, claim.token, account))
 
-    async def _carry_group(self, load: "_Load", key: tuple[str, str, int], rows: list[Claimed]) -> None:
+    async def _tell(self, load: "_Load", told: Told) -> None:
         channel = load.channel
         try:
-            stored = await self._letters.alert(key[0])
-            message = self._letters.message(channel, stored, language=key[1], blocks=key[2])
+            stored = await self._letters.alert(load.alert_id)
+            message = self._letters.message(channel, stored, language=told.language, blocks=told.blocks)
         except Exception as error:  # noqa: BLE001  a message that cannot be made must not cost the other groups
-            self._fit.log.error("a page could not be made", channel=channel.name, alert=key[0], error=repr(error))
-            load.account.defer((row.delivery_id for row in rows), self._fit.clock.now() + AGAIN)
+            self._fit.log.error(
+                "a page could not be made", channel=channel.name, alert=load.alert_id, error=repr(error)
+            )
+            load.account.defer(told.delivery_ids, self._fit.clock.now() + AGAIN)
             return
         notice = message.notice
-        fits = {personal: channel.may_carry(stored, personal=personal) for personal in (True, False)}
-        allowed = [row for row in rows if fits[row.endpoint_id != 0]]
         page = GatedPage(
             message,
-            [_parcel(row, notice.deadline) for row in allowed],
+            _parcels(load.alert_id, told, notice.deadline),
             priority=load.priority,
             gate=channel.gate,
             clock=self._fit.clock,
@@ -72,7 +73,7 @@ class Dispatcher:
         )
         errand = Errand(
             load.token,
-            stored.alert.id,
+            load.alert_id,
             channel.name,
             load.priority,
             stored.alert.purpose,
@@ -80,17 +81,12 @@ class Dispatcher:
             notice.deadline,
         )
         returns = Returns(channel, errand, page, load.account, self._settler, self._fit)
-        if len(allowed) < len(rows):
-            for row in rows:
-                if not fits[row.endpoint_id != 0]:
-                    returns.untried(row, Refused(Reason.POLICY))
+        if not channel.may_carry(stored, personal=told.endpoint_ids[0] != 0):
+            returns.untried(told.delivery_ids, Refused(Reason.POLICY))
+            return
         await self._send(load, page, returns)
         if self._fit.clock.now() >= notice.deadline:
-            untaken = page.untaken
-            for row in allowed:
-                if row.delivery_id in untaken:
-                    returns.untried(row, Refused(Reason.EXPIRED))
-            returns.flush()
+            returns.untried(page.untaken, Refused(Reason.EXPIRED))
 
     async def _send(self, load: "_Load", page: GatedPage, returns: Returns) -> None:
         """Through the adapter; whatever it does, every parcel taken has its verdict and the others their due time."""
@@ -171,24 +167,12 @@ class _Load:
     channel: OpenChannel
     priority: int
     token: int
+    alert_id: str
     account: Account
 
 
-def _by_message(rows: Iterable[Claimed]) -> dict[tuple[str, str, int], list[Claimed]]:
-    """Those that are told the same, by alert, language and blocks."""
-    groups: dict[tuple[str, str, int], list[Claimed]] = {}
-    for row in rows:
-        groups.setdefault(row[1:4], []).append(row)
-    return groups
-
-
-def _parcel(row: Claimed, deadline: datetime) -> Parcel:
-    return Parcel(
-        row.delivery_id,
-        f"{row.alert_id}-{row.delivery_id}",
-        row.endpoint_id,
-        row.address,
-        deadline,
-        row.attempts + 1,
-        row.thread,
-    )
+def _parcels(alert_id: str, told: Told, deadline: datetime) -> list[Parcel]:
+    keys = [f"{alert_id}-{delivery_id}" for delivery_id in told.delivery_ids]
+    attempts = [before + 1 for before in told.attempts]
+    columns = (told.delivery_ids, keys, told.endpoint_ids, told.addresses, repeat(deadline), attempts, told.threads)
+    return list(map(Parcel._make, zip(*columns, strict=False)))

@@ -66,7 +66,7 @@ class Handover:
         while self._late:
             claim = self._late[-1]
             try:
-                await self._store.release(claim.token, [row.delivery_id for row in claim.rows])
+                await self._store.release(claim.token, claim.delivery_ids)
             except Unavailable as error:
                 self._fit.readiness.refused(error)
                 return

@@ -88,7 +88,7 @@ class Lanes:
         except asyncio.CancelledError:  # the store claims all the same: put it back, or nobody would ever send it
             claim = await claiming
             if claim is not None:
-                await self._store.release(claim.token, [row.delivery_id for row in claim.rows])
+                await self._store.release(claim.token, claim.delivery_ids)
             raise
         except Unavailable as error:
             self._fit.readiness.refused(error)

@@ -1,6 +1,7 @@
 """What an adapter calls with each verdict: gathered for one turn of the loop, then accounted for together."""
 
 import asyncio
+from collections.abc import Iterable
 
 from alertd.core.account import Account
 from alertd.core.fate import ACCEPTED, Errand, Fate
@@ -10,7 +11,7 @@ from alertd.core.page import GatedPage
 from alertd.core.settle import Settler
 from alertd.domain.delivery import Accepted, Delivered, Gone, Halt, Reason, Refused, Retry, Verdict
 from alertd.domain.times import micros
-from alertd.ports.stores import Claimed, Outcome, Outcomes
+from alertd.ports.stores import Outcome, Outcomes
 
 _LONGEST_REF = 500
 _TAKEN = Accepted()
@@ -63,9 +64,11 @@ class Returns:
             self(delivery_id, verdict)
         self.flush()
 
-    def untried(self, row: Claimed, verdict: Refused) -> None:
-        """It ends without ever having been handed to the adapter; `flush` accounts for it."""
-        self._note(Outcome(row.delivery_id, 0), verdict, row.attempts, tried=False)
+    def untried(self, delivery_ids: Iterable[int], verdict: Refused) -> None:
+        """They end without ever having been handed to the adapter."""
+        for delivery_id in delivery_ids:
+            self._note(Outcome(delivery_id, 0), verdict, 0, tried=False)
+        self.flush()
 
     def flush(self) -> None:
         """Hand what was gathered to the settler, and its slots back to the gate."""

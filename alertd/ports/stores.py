@@ -56,25 +56,33 @@ class IdempotencyKey:
     body: bytes
 
 
-class Claimed(NamedTuple):
-    """A delivery under lease. A NamedTuple, because a hundred thousand of them go by."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Deliveries under lease that are told the same. In columns, because a hundred thousand of them go by.
 
-    delivery_id: int
-    alert_id: str
+    `endpoint_ids` are 0 and `addresses` empty on a broadcast channel; `attempts` are those made before.
+    """
+
     language: str
     blocks: int
-    endpoint_id: int
-    address: str
-    attempts: int
-    thread: str | None
+    delivery_ids: Sequence[int]
+    endpoint_ids: Sequence[int]
+    addresses: Sequence[str]
+    attempts: Sequence[int]
+    threads: Sequence[str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one claim got. `token` fences: a settle under another token changes nothing."""
+    """What one claim got, all of one alert. `token` fences: a settle under another token changes nothing."""
 
     token: int
-    rows: Sequence[Claimed]
+    alert_id: str
+    told: Sequence[Told]
+
+    @property
+    def delivery_ids(self) -> list[int]:
+        return [delivery_id for told in self.told for delivery_id in told.delivery_ids]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import Connection
 
 from alertd.domain.times import micros
-from alertd.ports.stores import Claim, Claimed, NewAlert
+from alertd.ports.stores import Claim, NewAlert, Told
 from alertd.storage.connect import insert, run, scalar
 from alertd.storage.plan_sql import EVERY_BLOCK
 from alertd.storage.types import json_text
@@ -48,6 +48,6 @@ def claim_posts(conn: Connection, new: NewAlert, seq: int) -> Mapping[str, Claim
         run(conn, statement, {**terms, "before": before})
     posts = orjson.loads(scalar(conn, POSTS, {"seq": seq}))
     return {
-        channel: Claim(token, [Claimed(delivery_id, new.alert.id, "", EVERY_BLOCK, 0, "", 0, None)])
+        channel: Claim(token, new.alert.id, [Told("", EVERY_BLOCK, [delivery_id], [0], [""], [0], [None])])
         for channel, token, delivery_id in posts
     }

@@ -1,10 +1,11 @@
 """Handing out work: claim a page of a lane under a lease with a fencing token, extend it, put it back.
 
-A page goes from and to SQLite as one JSON text, never row by row: each row fetched or bound is a turn of the
+A page goes from and to SQLite as a few texts, never row by row: each row fetched or bound is a turn of the
 interpreter's lock, for which this thread would queue behind a busy event loop. One claim serves one alert: first
 attempts before repeats, older alerts before younger, and repeats by when they are due.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from sqlalchemy import Connection
 
 from alertd.domain.delivery import State
 from alertd.domain.times import micros
-from alertd.ports.stores import Claim, Claimed, Outcomes
+from alertd.ports.stores import Claim, Outcomes, Told
 from alertd.storage import leases, settle, tally
 from alertd.storage import work_sql as sql
 from alertd.storage.completion import close_if_done
@@ -30,16 +31,35 @@ def claim(conn: Connection, channel: str, priority: int, *, limit: int, now: dat
     lane = {"channel": channel, "priority": priority, "now": at}
     while (found := run(conn, sql.HEADS, lane).fetchone()) is not None:
         alert_seq, alert_id, fresh, some_fresh, _ = found
-        which = {"alert_seq": alert_seq, "alert_id": alert_id, "channel": channel, "now": at, "limit": limit}
+        which = {"alert_seq": alert_seq, "channel": channel, "now": at, "limit": limit}
         page = sql.FRESH if some_fresh else sql.DUE
-        rows, *counted = run(conn, page, {**which, "fresh": fresh}).fetchone()
+        found = run(conn, page, {**which, "fresh": fresh}).fetchone()
         until = at + round(lease * 1_000_000)
-        token = _lease(conn, alert_seq, channel, _Due(bool(some_fresh), *counted), at=at, until=until)
-        reachable = list(map(Claimed._make, orjson.loads(rows)))
-        if reachable:
-            return Claim(token, reachable)
+        token = _lease(conn, alert_seq, channel, _Due(bool(some_fresh), *found[7:]), at=at, until=until)
+        told = _told(conn, *found[:7])
+        if told:
+            return Claim(token, alert_id, told)
         close_if_done(conn, alert_seq, at)
     return None
+
+
+def _told(conn: Connection, ids: str, endpoints: str, addresses: str | None, *more: str) -> list[Told]:
+    """The columns of a page, JSON arrays but for the addresses, as groups that are told the same."""
+    delivery_ids: list[int] = orjson.loads(ids)
+    if not delivery_ids:
+        return []
+    split = (addresses or "").split("\n")
+    if len(split) != len(delivery_ids):  # one holds a line feed after all
+        split = orjson.loads(scalar(conn, sql.ADDRESSES, {"endpoints": endpoints}))
+    languages, blocks, *rest = map(orjson.loads, more)
+    columns = [delivery_ids, orjson.loads(endpoints), split, *rest]
+    keys = list(zip(languages, blocks, strict=True))
+    if keys.count(keys[0]) == len(keys):
+        return [Told(*keys[0], *columns)]
+    places: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
+    for place, key in enumerate(keys):
+        places[key].append(place)
+    return [Told(*key, *([column[i] for i in chosen] for column in columns)) for key, chosen in places.items()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,11 @@ ORDER BY some_fresh DESC, CASE WHEN some_fresh THEN 0 ELSE head END, t.alert_seq
 
 _PAGE: Final = """
 SELECT
-  json_group_array(json_array(id, :alert_id, language, blocks, endpoint_id, address, attempts, thread))
-    FILTER (WHERE NOT gone),
-  json_group_array(id),
-  json_group_array(id) FILTER (WHERE gone),
+  json_group_array(id) FILTER (WHERE NOT gone), json_group_array(endpoint_id) FILTER (WHERE NOT gone),
+  group_concat(address, char(10)) FILTER (WHERE NOT gone),
+  json_group_array(language) FILTER (WHERE NOT gone), json_group_array(blocks) FILTER (WHERE NOT gone),
+  json_group_array(attempts) FILTER (WHERE NOT gone), json_group_array(thread) FILTER (WHERE NOT gone),
+  json_group_array(id), json_group_array(id) FILTER (WHERE gone),
   coalesce(sum(state = 'queued'), 0), count(*), min(endpoint_id), max(endpoint_id)
 FROM (
   SELECT d.id, d.language, d.blocks, d.endpoint_id, coalesce(e.address, '') AS address, d.attempts, d.thread, d.state,
@@ -37,6 +38,10 @@ FROM (
   WHERE d.alert_seq = :alert_seq AND d.channel = :channel
     AND {which} LIMIT :limit
 )
+"""
+"""Addresses are joined by line feeds and split again, a tenth of what JSON costs; no canonical one holds any."""
+ADDRESSES: Final = """
+SELECT json_group_array(coalesce(e.address, '')) FROM json_each(:endpoints) j LEFT JOIN endpoint e ON e.id = j.value
 """
 FRESH: Final = _PAGE.format(
     which="d.endpoint_id > :fresh AND d.state = 'queued' AND d.due_at = 0 ORDER BY d.endpoint_id"

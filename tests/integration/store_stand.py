@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from alertd.domain.alert import (
     Alert,
@@ -185,6 +185,31 @@ async def plan_all(store: Store, *, window: int = 1_000, now: datetime = NOW) ->
     return inserted
 
 
+class Row(NamedTuple):
+    """A claimed delivery by itself."""
+
+    delivery_id: int
+    alert_id: str
+    language: str
+    blocks: int
+    endpoint_id: int
+    address: str
+    attempts: int
+    thread: str | None
+
+
+def rows_of(claim: Claim) -> list[Row]:
+    """What was claimed, one by one, in the order of endpoints."""
+    made = [
+        Row(number, claim.alert_id, told.language, told.blocks, *rest)
+        for told in claim.told
+        for number, *rest in zip(
+            told.delivery_ids, told.endpoint_ids, told.addresses, told.attempts, told.threads, strict=True
+        )
+    ]
+    return sorted(made, key=lambda row: row.endpoint_id)
+
+
 async def claimed(store: Store, channel: str = "push", *, limit: int = 1_000, now: datetime = NOW) -> Claim:
     claim = await store.claim(channel, 0, limit=limit, now=now, lease=60)
     assert claim is not None, "nothing was due"
@@ -202,12 +227,12 @@ def outcomes(
     **changes: Any,
 ) -> list[Outcomes]:
     """Everything of the claim, or `ids` of it, ends like this; a reference for what arrived."""
-    wanted = {row.delivery_id for row in claim.rows} if ids is None else set(ids)
+    wanted = {row.delivery_id for row in rows_of(claim)} if ids is None else set(ids)
     arrived = event in (Event.ACCEPT, Event.DELIVER)
     due = micros(due_at) if event is Event.RETRY else 0
     attempts = [
         Outcome(row.delivery_id, micros(NOW + SECOND), due, f"ref-{row.delivery_id}" if arrived else None)
-        for row in claim.rows
+        for row in rows_of(claim)
         if row.delivery_id in wanted
     ]
     made = Outcomes(claim.token, event, reason, arrived, micros(ended_at), attempts)

@@ -47,6 +47,7 @@ from tests.integration.store_stand import (
     opened,
     outcomes,
     plan_all,
+    rows_of,
     sent,
     state_of,
     states,
@@ -289,7 +290,7 @@ async def test_retry_queues_again_only_what_may_succeed(tmp_path: Path) -> None:
         await store.accept(first)
         await plan_all(store)
         claim = await claimed(store)
-        ids = [row.delivery_id for row in claim.rows]
+        ids = [row.delivery_id for row in rows_of(claim)]
         await store.settle(outcomes(claim, Event.FAIL, Reason.EXHAUSTED, ids=ids[:2]))
         await store.settle(outcomes(claim, Event.FAIL, Reason.BAD_ADDRESS, ids=ids[2:3]))
         await store.settle(outcomes(claim, Event.ACCEPT, ids=ids[3:]))

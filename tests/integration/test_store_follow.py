@@ -21,6 +21,7 @@ from tests.integration.store_stand import (
     opened,
     outcomes,
     plan_all,
+    rows_of,
     sent,
     state_of,
     states,
@@ -49,11 +50,11 @@ async def test_a_cancel_goes_to_those_who_may_have_had_it_and_to_nobody_else(tmp
         assert await _swept(store) == 6
         assert await plan_all(store) == 4
         told = await claimed(store)
-        reached = {row.endpoint_id for row in (*got.rows, *unclear.rows)}
-        assert {row.endpoint_id for row in told.rows} == reached
-        refs = {row.endpoint_id: f"ref-{row.delivery_id}" for row in got.rows}
-        assert {row.endpoint_id: row.thread for row in told.rows if row.thread} == refs
-        assert {row.blocks for row in told.rows} == {ALL_BLOCKS}
+        reached = {row.endpoint_id for row in (*rows_of(got), *rows_of(unclear))}
+        assert {row.endpoint_id for row in rows_of(told)} == reached
+        refs = {row.endpoint_id: f"ref-{row.delivery_id}" for row in rows_of(got)}
+        assert {row.endpoint_id: row.thread for row in rows_of(told) if row.thread} == refs
+        assert {row.blocks for row in rows_of(told)} == {ALL_BLOCKS}
         await store.settle(outcomes(told, Event.ACCEPT))
         assert await states(store, first.alert.id) == {State.ACCEPTED: 3, State.FAILED: 1, State.SUPERSEDED: 6}
         original = await store.get_alert(first.alert.id)
@@ -78,7 +79,7 @@ async def test_a_cancel_waits_for_what_is_in_flight_and_then_reaches_it(tmp_path
         assert job is not None
         assert await plan_all(store, window=2) == 2, "who has it for certain is told at once"
         assert (await store.plan_page(job, window=2, now=NOW)).waiting
-        ids = [row.delivery_id for row in flying.rows]
+        ids = [row.delivery_id for row in rows_of(flying)]
         await store.settle(outcomes(flying, Event.ACCEPT, ids=ids[:1]))
         assert await plan_all(store, window=2) == 1, "it does not wait for the slowest"
         await store.settle(outcomes(flying, Event.FAIL, Reason.BAD_REQUEST, ids=ids[1:2]))
@@ -105,8 +106,8 @@ async def test_a_cancel_does_not_overtake_a_second_attempt_in_flight(tmp_path: P
         for claim in again:
             await store.settle(outcomes(claim, Event.ACCEPT))
         assert await plan_all(store) == 3
-        threads = [row.thread for row in (await claimed(store)).rows]
-        assert sorted(filter(None, threads)) == sorted(f"ref-{row.delivery_id}" for row in again[0].rows)
+        threads = [row.thread for row in rows_of(await claimed(store))]
+        assert sorted(filter(None, threads)) == sorted(f"ref-{row.delivery_id}" for row in rows_of(again[0]))
         check_whole(tmp_path)
 
 
@@ -125,7 +126,7 @@ async def test_a_cancel_does_not_overtake_the_update_in_flight_to_who_had_the_or
         assert await plan_all(store) == 1
         await store.settle(outcomes(flying, Event.ACCEPT))
         assert await plan_all(store) == 1
-        assert {row.thread for row in (await claimed(store)).rows} >= {f"ref-{flying.rows[0].delivery_id}"}
+        assert {row.thread for row in rows_of(await claimed(store))} >= {f"ref-{rows_of(flying)[0].delivery_id}"}
 
 
 async def test_an_update_goes_to_those_who_had_it_and_to_its_own_audience(tmp_path: Path) -> None:
@@ -139,7 +140,8 @@ async def test_an_update_goes_to_those_who_had_it_and_to_its_own_audience(tmp_pa
         await store.accept(update)
         assert await plan_all(store) == 2
         got = {
-            row.address.rpartition("/")[2]: (row.blocks, row.thread is not None) for row in (await claimed(store)).rows
+            row.address.rpartition("/")[2]: (row.blocks, row.thread is not None)
+            for row in rows_of(await claimed(store))
         }
         assert got == {"a": (ALL_BLOCKS, True), "b": (2, False)}
         assert await state_of(store, first.alert) is AlertState.SUPERSEDED
@@ -157,13 +159,13 @@ async def test_the_latest_that_arrived_is_the_thread(tmp_path: Path) -> None:
         await store.accept(update)
         await plan_all(store)
         updates = await claimed(store)
-        one, other = updates.rows
+        one, other = rows_of(updates)
         await store.settle(outcomes(updates, Event.ACCEPT, ids=[one.delivery_id]))
         await store.settle(outcomes(updates, Event.FAIL, Reason.TIMEOUT, ids=[other.delivery_id], exposed=True))
         cancel = following(update.alert, MsgType.CANCEL, PUSH, older=(first.alert.id,))
         await store.accept(cancel)
         assert await plan_all(store) == 2
-        threads = {row.endpoint_id: row.thread for row in (await claimed(store)).rows}
+        threads = {row.endpoint_id: row.thread for row in rows_of(await claimed(store))}
         assert threads == {one.endpoint_id: f"ref-{one.delivery_id}", other.endpoint_id: other.thread}
         assert (await store.get_alert(cancel.alert.id)).ancestors == (update.alert.id, first.alert.id)
 
@@ -177,8 +179,8 @@ async def test_gone_and_unsubscribed_are_not_told(tmp_path: Path) -> None:
         await plan_all(store)
         await store.settle(outcomes(await claimed(store), Event.ACCEPT))
         claim = await claimed(store)
-        await store.settle(outcomes(claim, Event.RETIRE, Reason.UNSUBSCRIBED, ids=[claim.rows[0].delivery_id]))
-        await store.delete_subscriber(claim.rows[1].address.rpartition("/")[2], actor="officer")
+        await store.settle(outcomes(claim, Event.RETIRE, Reason.UNSUBSCRIBED, ids=[rows_of(claim)[0].delivery_id]))
+        await store.delete_subscriber(rows_of(claim)[1].address.rpartition("/")[2], actor="officer")
         await store.accept(following(first.alert, MsgType.CANCEL, PUSH))
         assert await plan_all(store) == 1
 
@@ -196,8 +198,8 @@ async def test_a_post_is_followed_by_a_post_only_if_it_may_be_out(tmp_path: Path
             await store.accept(cancel)
             assert await plan_all(store) == (1 if out else 0)
             if out:
-                (row,) = (await claimed(store, "hook")).rows
-                assert row.thread == f"ref-{claim.rows[0].delivery_id}"
+                (row,) = rows_of(await claimed(store, "hook"))
+                assert row.thread == f"ref-{rows_of(claim)[0].delivery_id}"
 
 
 async def test_an_update_is_posted_also_where_the_original_never_was(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from tests.integration.store_stand import (
     new,
     opened,
     outcomes,
+    rows_of,
     sql,
 )
 
@@ -153,8 +154,8 @@ class StoreMachine(RuleBasedStateMachine):
         stopped = {row[0] for row in sql(self.folder, "SELECT id FROM alert WHERE stopped")}
         claim = self._run(self.store.claim(channel, 0, limit=limit, now=self.now, lease=60))
         if claim is not None:
-            assert 0 < len(claim.rows) <= limit
-            assert not {row.alert_id for row in claim.rows} & stopped, "a stopped alert was started"
+            assert 0 < len(rows_of(claim)) <= limit
+            assert not {row.alert_id for row in rows_of(claim)} & stopped, "a stopped alert was started"
             self.claims.append(claim)
 
     @precondition(lambda self: self.claims)
@@ -162,7 +163,7 @@ class StoreMachine(RuleBasedStateMachine):
     def settle(self, pick: int, how: tuple[Event, Reason | None], *, part: bool, exposed: bool) -> None:
         """All of a claim or one of it, perhaps a second time, perhaps long after its lease has ended."""
         claim = self.claims[-1 - pick % min(4, len(self.claims))]
-        ids = [row.delivery_id for row in claim.rows]
+        ids = [row.delivery_id for row in rows_of(claim)]
         chosen = {ids[pick % len(ids)]} if part else set(ids)
         batch = outcomes(claim, *how, ids=chosen)
         if how[0] in (Event.RETRY, Event.FAIL):
@@ -173,7 +174,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(pick=PICK)
     def release(self, pick: int) -> None:
         claim = self.claims[-1 - pick % min(4, len(self.claims))]
-        self._run(self.store.release(claim.token, [row.delivery_id for row in claim.rows]))
+        self._run(self.store.release(claim.token, [row.delivery_id for row in rows_of(claim)]))
 
     @rule(limit=st.integers(1, 4))
     def sweep(self, limit: int) -> None:

@@ -33,6 +33,7 @@ from tests.integration.store_stand import (
     opened,
     outcomes,
     plan_all,
+    rows_of,
     sent,
     sql,
     state_of,
@@ -73,7 +74,7 @@ async def test_blocks_are_the_union_over_a_subscribers_zones(tmp_path: Path) -> 
         targets = (Target("A", 1, 3), Target("A", 2, 4), Target("B", 2, 4), Target("B", 4, 1), Target("C", 8, 0))
         await store.accept(new(PUSH, targets=targets))
         await plan_all(store)
-        got = {row.address.rpartition("/")[2]: row.blocks for row in (await claimed(store)).rows}
+        got = {row.address.rpartition("/")[2]: row.blocks for row in rows_of(await claimed(store))}
         assert got == {"one": 3, "both": 7, "mild": 2, "all": 7}
 
 
@@ -133,7 +134,7 @@ async def test_a_broadcast_channel_gets_one_delivery_for_all(tmp_path: Path) -> 
     async with opened(tmp_path) as store:
         await store.accept(new(HOOK))
         await plan_all(store)
-        (row,) = (await claimed(store, "hook")).rows
+        (row,) = rows_of(await claimed(store, "hook"))
         assert (row.endpoint_id, row.address, row.language, row.blocks) == (0, "", "", ALL_BLOCKS)
 
 
@@ -145,7 +146,7 @@ async def test_a_claim_carries_what_sending_needs(tmp_path: Path) -> None:
         await store.accept(first)
         await plan_all(store)
         claim = await claimed(store)
-        (row,) = claim.rows
+        (row,) = rows_of(claim)
         assert row == (
             row.delivery_id,
             first.alert.id,
@@ -167,13 +168,13 @@ async def test_lanes_do_not_mix_and_older_alerts_go_first(tmp_path: Path) -> Non
         for one in (news, first, second):
             await store.accept(one)
         await plan_all(store)
-        order = [{row.alert_id for row in (await claimed(store)).rows} for _ in range(2)]
+        order = [{row.alert_id for row in rows_of(await claimed(store))} for _ in range(2)]
         assert order == [{first.alert.id}, {second.alert.id}]
         assert await store.claim("push", 0, limit=9, now=NOW, lease=60) is None
         assert await store.claim("mail", 0, limit=9, now=NOW, lease=60) is None
         late = await store.claim("push", 3, limit=9, now=NOW, lease=60)
         assert late is not None
-        assert {row.alert_id for row in late.rows} == {news.alert.id}
+        assert {row.alert_id for row in rows_of(late)} == {news.alert.id}
 
 
 async def test_many_claims_at_once_never_give_one_delivery_twice(tmp_path: Path) -> None:
@@ -182,7 +183,7 @@ async def test_many_claims_at_once_never_give_one_delivery_twice(tmp_path: Path)
         await store.accept(new(PUSH))
         await plan_all(store)
         claims = await asyncio.gather(*(store.claim("push", 0, limit=7, now=NOW, lease=60) for _ in range(20)))
-        ids = [row.delivery_id for claim in claims if claim is not None for row in claim.rows]
+        ids = [row.delivery_id for claim in claims if claim is not None for row in rows_of(claim)]
         assert len(ids) == len(set(ids)) == 100
         tokens = [claim.token for claim in claims if claim is not None]
         assert len(set(tokens)) == len(tokens)
@@ -204,7 +205,9 @@ async def test_every_outcome_leads_where_the_table_says(tmp_path: Path) -> None:
         await store.accept(first)
         await plan_all(store)
         claim = await claimed(store)
-        batch = [outcomes(claim, event, ids=[row.delivery_id])[0] for event, row in zip(cases, claim.rows, strict=True)]
+        batch = [
+            outcomes(claim, event, ids=[row.delivery_id])[0] for event, row in zip(cases, rows_of(claim), strict=True)
+        ]
         assert await store.settle(batch) == len(cases)
         shown = await store.deliveries(first.alert.id, channel="push", state=None, limit=99, after=0)
         got = {row.id: row for row in shown}
@@ -231,7 +234,7 @@ async def test_a_retry_is_due_when_it_says(tmp_path: Path) -> None:
         assert await store.next_due("push", 0) == NOW + 10 * SECOND
         assert await store.claim("push", 0, limit=9, now=NOW + 9 * SECOND, lease=60) is None
         again = await claimed(store, now=NOW + 10 * SECOND)
-        assert [row.attempts for row in again.rows] == [1, 1]
+        assert [row.attempts for row in rows_of(again)] == [1, 1]
         (depth,) = [lane for lane in await store.depths() if lane.channel == "push"] or [None]
         assert depth is None
 
@@ -259,10 +262,10 @@ async def test_a_zombies_outcome_changes_nothing(tmp_path: Path) -> None:
         assert await states(store, first.alert.id) == {State.RETRYING: 3}
         fresh = await claimed(store, now=NOW + 61 * SECOND)
         mixed = [*outcomes(old, Event.FAIL, Reason.BUG), *outcomes(fresh, Event.ACCEPT)]
-        assert await store.settle(mixed) == len(fresh.rows)
+        assert await store.settle(mixed) == len(rows_of(fresh))
         assert await store.settle(outcomes(fresh, Event.FAIL, Reason.BUG)) == 0, "settled is settled"
         assert await states(store, first.alert.id) == {State.ACCEPTED: 3}
-        await store.release(old.token, [row.delivery_id for row in old.rows])
+        await store.release(old.token, [row.delivery_id for row in rows_of(old)])
         await store.extend(old.token, until=NOW + HOUR)
         check_whole(tmp_path)
 
@@ -274,10 +277,10 @@ async def test_an_old_claim_cannot_settle_what_it_gave_back(tmp_path: Path) -> N
         await store.accept(first)
         await plan_all(store)
         old = await claimed(store)
-        given, kept = (row.delivery_id for row in old.rows)
+        given, kept = (row.delivery_id for row in rows_of(old))
         await store.release(old.token, [given])
         fresh = await claimed(store)
-        assert [row.delivery_id for row in fresh.rows] == [given]
+        assert [row.delivery_id for row in rows_of(fresh)] == [given]
         assert await store.settle(outcomes(old, Event.FAIL, Reason.BUG)) == 1
         await store.release(old.token, [given])
         assert await store.settle(outcomes(fresh, Event.ACCEPT)) == 1
@@ -317,7 +320,7 @@ async def test_what_a_crash_left_in_flight_may_have_arrived(tmp_path: Path) -> N
         await store.accept(first)
         await plan_all(store)
         claim = await claimed(store)
-        await store.settle(outcomes(claim, Event.ACCEPT, ids=[claim.rows[0].delivery_id]))
+        await store.settle(outcomes(claim, Event.ACCEPT, ids=[rows_of(claim)[0].delivery_id]))
     async with opened(tmp_path) as store:
         assert await store.recover(NOW + SECOND) == 2
         rows = await store.deliveries(first.alert.id, channel=None, state=State.RETRYING, limit=9, after=0)
@@ -362,11 +365,11 @@ async def test_a_first_attempt_does_not_wait_for_a_clock_that_was_set_back(tmp_p
         await sent(store, "hook", now=NOW - HOUR)
         await store.accept(following(cancelled.alert, MsgType.CANCEL, HOOK))
         await plan_all(store)
-        assert (await claimed(store, "hook", now=NOW - HOUR)).rows
+        assert rows_of(await claimed(store, "hook", now=NOW - HOUR))
         pages = [await claimed(store, limit=1, now=NOW - HOUR) for _ in range(4)]
-        ids = [page.rows[0].delivery_id for page in pages]
+        ids = [rows_of(page)[0].delivery_id for page in pages]
         assert ids == sorted(ids), "first come, first served"
-        assert [page.rows[0].alert_id for page in pages] == [first.alert.id] * 2 + [second.alert.id] * 2
+        assert [rows_of(page)[0].alert_id for page in pages] == [first.alert.id] * 2 + [second.alert.id] * 2
         (shown,) = await store.deliveries(first.alert.id, channel="hook", state=None, limit=9, after=0)
         assert shown.due_at is None
 
@@ -382,7 +385,7 @@ async def test_what_waits_for_a_clock_that_was_set_back_is_pulled_back(tmp_path:
         await store.settle(outcomes(late, Event.RETRY, Reason.UNAVAILABLE, due_at=NOW + 9 * SECOND))
         await sent(store, now=back)
         assert await store.rebase(back, latest=back + 300 * SECOND) == 1
-        assert [row.delivery_id for row in (await claimed(store, now=back)).rows] == [late.rows[0].delivery_id]
+        assert [row.delivery_id for row in rows_of(await claimed(store, now=back))] == [rows_of(late)[0].delivery_id]
         assert await store.next_due("push", 0) == back + 5 * SECOND, "what was not too far off keeps its time"
         assert await store.rebase(back, latest=EPOCH) == 1, "never later than now is not asked for"
         assert await store.rebase(back, latest=EPOCH) == 0
@@ -407,8 +410,8 @@ async def test_an_odd_reference_costs_nobody_his_receipt(tmp_path: Path, poison:
         assert refs[attempts[1].delivery_id] == (clean(poison) or None)
         await store.accept(following(first.alert, MsgType.CANCEL, PUSH))
         await plan_all(store)
-        threads = {row.endpoint_id: row.thread for row in (await claimed(store)).rows}
-        assert threads[claim.rows[1].endpoint_id] == (clean(poison) or None)
+        threads = {row.endpoint_id: row.thread for row in rows_of(await claimed(store))}
+        assert threads[rows_of(claim)[1].endpoint_id] == (clean(poison) or None)
         check_whole(tmp_path)
 
 
@@ -419,12 +422,12 @@ async def test_a_release_is_as_if_it_had_never_been_claimed(tmp_path: Path) -> N
         await store.accept(first)
         await plan_all(store)
         claim = await claimed(store)
-        ids = [row.delivery_id for row in claim.rows]
+        ids = [row.delivery_id for row in rows_of(claim)]
         await store.release(claim.token, ids[:2])
         await store.release(claim.token, ids[2:], due_at=NOW + HOUR)
         assert await states(store, first.alert.id) == {State.QUEUED: 4}
         assert (await store.tallies(first.alert.id))[0].attempts == 0
-        assert sorted(row.delivery_id for row in (await claimed(store)).rows) == ids[:2]
+        assert sorted(row.delivery_id for row in rows_of(await claimed(store))) == ids[:2]
         assert sql(tmp_path, "SELECT count(*) FROM delivery WHERE exposed = 1") == [(0,)]
         check_whole(tmp_path)
 
@@ -437,13 +440,13 @@ async def test_gone_retires_the_endpoint_for_every_alert(tmp_path: Path) -> None
             await store.accept(one)
         await plan_all(store)
         claim = await claimed(store)
-        gone = next(row for row in claim.rows if row.address.endswith("/a"))
-        rest = [row.delivery_id for row in claim.rows if row is not gone]
+        gone = next(row for row in rows_of(claim) if row.address.endswith("/a"))
+        rest = [row.delivery_id for row in rows_of(claim) if row is not gone]
         await store.settle(outcomes(claim, Event.RETIRE, Reason.UNSUBSCRIBED, ids=[gone.delivery_id]))
         await store.settle(outcomes(claim, Event.ACCEPT, ids=rest))
         assert (await store.get_subscriber("a")).endpoints[0].state is EndpointState.GONE
         later = await claimed(store)
-        assert [row.address.rpartition("/")[2] for row in later.rows] == ["b"], "it is not tried again"
+        assert [row.address.rpartition("/")[2] for row in rows_of(later)] == ["b"], "it is not tried again"
         await store.settle(outcomes(later, Event.ACCEPT))
         assert await states(store, second.alert.id) == {State.GONE: 1, State.ACCEPTED: 1}
         assert await state_of(store, second.alert) is AlertState.COMPLETE
@@ -473,7 +476,7 @@ async def test_latencies_are_quantiles_of_the_time_since_acceptance(tmp_path: Pa
         await store.accept(first)
         await plan_all(store)
         claim = await claimed(store)
-        ids = [row.delivery_id for row in claim.rows]
+        ids = [row.delivery_id for row in rows_of(claim)]
         soon = outcomes(claim, Event.ACCEPT, ids=ids[:90], ended_at=NOW + 0.1 * SECOND)
         late = outcomes(claim, Event.ACCEPT, ids=ids[90:], ended_at=NOW + 5 * SECOND)
         await store.settle([*soon, *late])
@@ -527,10 +530,10 @@ async def test_a_post_is_claimed_with_the_very_acceptance(tmp_path: Path) -> Non
         assert await store.claim("hook", 0, limit=9, now=NOW, lease=60) is None, "it is out already"
         assert await plan_all(store) == 2, "the posts are planned"
         for claim in stored.claims.values():
-            (row,) = claim.rows
+            (row,) = rows_of(claim)
             assert (row.alert_id, row.endpoint_id, row.address, row.blocks) == (first.alert.id, 0, "", ALL_BLOCKS)
         await store.settle(outcomes(stored.claims["hook"], Event.ACCEPT))
-        await store.release(stored.claims["chat"].token, [row.delivery_id for row in stored.claims["chat"].rows])
+        await store.release(stored.claims["chat"].token, [row.delivery_id for row in rows_of(stored.claims["chat"])])
         again = await claimed(store, "chat")
         await store.settle(outcomes(again, Event.DELIVER))
         await sent(store)
@@ -554,10 +557,10 @@ async def test_what_was_put_back_is_found_behind_what_is_fresh(tmp_path: Path) -
         await store.accept(first)
         await plan_all(store)
         one = await claimed(store, limit=2)
-        await store.release(one.token, [row.delivery_id for row in one.rows])
+        await store.release(one.token, [row.delivery_id for row in rows_of(one)])
         fresh = await claimed(store, limit=9)
-        assert len(fresh.rows) == 4, "first the fresh ones"
+        assert len(rows_of(fresh)) == 4, "first the fresh ones"
         back = await claimed(store, limit=9)
-        assert {row.delivery_id for row in back.rows} == {row.delivery_id for row in one.rows}
+        assert {row.delivery_id for row in rows_of(back)} == {row.delivery_id for row in rows_of(one)}
         assert await store.claim("push", 0, limit=9, now=NOW, lease=60) is None
         check_whole(tmp_path)

@@ -109,10 +109,10 @@ class Intake:
             return
         if len(payload) > _MAX_SETTINGS * SETTING.size:
             raise ConnectionFault(Code.ENHANCE_YOUR_CALM, "too many SETTINGS at once")
-        self._answer(frames.frame(frames.SETTINGS, frames.ACK, 0))  # before what a wider window lets out
         for name, value in SETTING.iter_unpack(payload):
             self._learn(name, value)
-        self._sending.resume()  # only now: all of a frame's values count at once
+        self._answer(frames.frame(frames.SETTINGS, frames.ACK, 0))
+        self._sending.resume()  # after the acknowledgement, and with all of the frame's values
         self.spoke = True
 
     def _learn(self, name: int, value: int) -> None:
