@@ -30,6 +30,8 @@ DRAIN = 20.0
 FLUSH = 10.0
 OPENING = 10.0
 BACKLOG = 2_048
+_SELDOM = (20_000, 20, 50)
+"""Allocations between two looks for garbage: a page in flight is thousands of objects, none of them in a cycle."""
 
 
 def main(config: Path | None) -> int:
@@ -98,6 +100,7 @@ def _leave_alone_what_stays() -> None:
     tenth of a second, and would begin in the middle of a fan-out."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*_SELDOM)
 
 
 def _verdict(house: House, died: set[asyncio.Task[Any]]) -> int:

@@ -49,12 +49,12 @@ class _Service:
     """A push service as this page meets it: `profile` is good for messages of this `ttl`; `batch` is what is posted
     to it at the end of the turn."""
 
-    __slots__ = ("allowed", "audience", "batch", "origin", "profile", "ttl")
+    __slots__ = ("audience", "batch", "origin", "profile", "refusal", "ttl")
 
     def __init__(self, authority: str, hosts: HostList) -> None:
         self.audience = f"https://{authority}"
         self.origin = subscription.with_port(authority)
-        self.allowed = hosts.allows(self.origin)
+        self.refusal = None if hosts.allows(self.origin) else _BLOCKED if authority else _BAD_ADDRESS
         self.ttl = -1
         self.profile = Profile(())
         self.batch: list[Request] = []
@@ -121,9 +121,8 @@ class Dispatch:
                 until = self._until(deadline, now)
             authority, path = subscription.split(address)
             service = services.get(authority) or self._meet(authority)
-            refusal = self._refusal(authority, service, until)
-            if refusal is not None:
-                self._end(delivery_id, refusal)
+            if service.refusal is not None or until.ttl < 0:
+                self._end(delivery_id, service.refusal or _EXPIRED)
                 continue
             envelope = stock(endpoint_id, address)
             if envelope is None:
@@ -140,13 +139,6 @@ class Dispatch:
         remaining = (deadline - now).total_seconds()
         patience = self._means.clock.monotonic() + min(self._means.timeout, remaining)
         return _Until(deadline, time_to_live(remaining) if remaining > 0 else -1, patience)
-
-    def _refusal(self, authority: str, service: _Service, until: _Until) -> Refused | None:
-        if not authority:
-            return _BAD_ADDRESS
-        if not service.allowed:
-            return _BLOCKED
-        return _EXPIRED if until.ttl < 0 else None
 
     def _keep_for_later(self, parcel: Parcel, service: _Service, path: str, cold: list[_Cold]) -> None:
         try:

@@ -15,6 +15,7 @@ from alertd.ports.stores import Outcome, Outcomes
 
 _LONGEST_REF = 500
 _TAKEN = Accepted()
+_ARRIVED = ACCEPTED[:3]
 
 
 class Returns:
@@ -40,7 +41,7 @@ class Returns:
         self._circuits = channel.gate.circuits
         self._loop = asyncio.get_running_loop()
         self._count = 0
-        self._accepted: list[Outcome] = []
+        self._accepted: dict[int, list[int]] = {}
         self._others: dict[tuple[Fate, bool], list[Outcome]] = {}
 
     def __call__(self, delivery_id: int, verdict: Verdict) -> None:
@@ -51,8 +52,12 @@ class Returns:
         if not self._count:
             self._loop.call_soon(self.flush)
         self._count += 1
-        if type(verdict) is Accepted and not self._circuits.watching:
-            self._accepted.append(Outcome(delivery_id, started, 0, clean_ref(verdict.ref)))
+        if type(verdict) is Accepted and verdict.ref is None and not self._circuits.watching:
+            alike = self._accepted.get(started)
+            if alike is None:
+                self._accepted[started] = [delivery_id]
+            else:
+                alike.append(delivery_id)
             return
         parcel = self._page.parcel(delivery_id)
         self._note(Outcome(delivery_id, started), verdict, parcel.attempt)
@@ -78,18 +83,22 @@ class Returns:
             self._page.progressed()
             self._count = 0
         if self._accepted:
-            accepted, self._accepted = self._accepted, []
-            self._fit.metrics.attempt(self._channel.name, _TAKEN, len(accepted))
-            self._hand_over(ACCEPTED, accepted, ended, tried=True)
+            accepted, self._accepted = self._accepted, {}
+            outcomes = Outcomes(self._errand.token, *_ARRIVED, ended, (), alike=accepted)
+            self._fit.metrics.attempt(self._channel.name, _TAKEN, len(outcomes))
+            self._hand_over(outcomes)
         if self._others:
             others, self._others = self._others, {}
-            for (fate, tried), outcomes in others.items():
-                self._hand_over(fate, outcomes, ended, tried=tried)
+            for (fate, tried), attempts in others.items():
+                self._hand_over(
+                    Outcomes(self._errand.token, fate.event, fate.reason, fate.exposed, ended, attempts, tried)
+                )
 
-    def _hand_over(self, fate: Fate, attempts: list[Outcome], ended: int, *, tried: bool) -> None:
-        outcomes = Outcomes(self._errand.token, fate.event, fate.reason, fate.exposed, ended, attempts, tried)
+    def _hand_over(self, outcomes: Outcomes) -> None:
         self._settler.put(self._errand, outcomes)
-        self._account.settled(attempt.delivery_id for attempt in attempts)
+        for alike in outcomes.alike.values():
+            self._account.settled(alike)
+        self._account.settled([attempt.delivery_id for attempt in outcomes.attempts])
 
     def _note(self, outcome: Outcome, verdict: Verdict, attempts: int, *, tried: bool = True) -> None:
         self._fit.metrics.attempt(self._channel.name, verdict)

@@ -52,7 +52,7 @@ class Settler:
         """Take what became of some attempts; it is durable once `drained`."""
         self._fit.failpoint("answered")
         self._waiting.append((errand, outcomes))
-        self._count += len(outcomes.attempts)
+        self._count += len(outcomes)
         self._empty.clear()
         self._some.set()
         if self._count >= FLUSH_SIZE:
@@ -83,7 +83,7 @@ class Settler:
         size = 0
         while self._waiting and size < FLUSH_SIZE:
             batch.append(self._waiting.popleft())
-            size += len(batch[-1][1].attempts)
+            size += len(batch[-1][1])
         self._count -= size
         return batch
 
@@ -98,7 +98,7 @@ class Settler:
 
     async def _flush(self, batch: _Batch) -> None:
         """Commit a batch. One that the store cannot even read is halved until the poison stands alone."""
-        count = sum(len(outcomes.attempts) for _, outcomes in batch)
+        count = sum(len(outcomes) for _, outcomes in batch)
         try:
             ours = await self._commit([outcomes for _, outcomes in batch])
         except Exception as error:  # noqa: BLE001  whatever it is, the other receipts must not be lost with it
@@ -131,12 +131,12 @@ def _apart(batch: _Batch) -> Sequence[_Batch]:
         half = len(batch) // 2
         return batch[:half], batch[half:]
     errand, outcomes = batch[0]
-    attempts = outcomes.attempts
+    attempts = outcomes.each
     if len(attempts) > 1:
         half = len(attempts) // 2
-        return [[(errand, replace(outcomes, attempts=part))] for part in (attempts[:half], attempts[half:])]
+        return [[(errand, replace(outcomes, attempts=part, alike={}))] for part in (attempts[:half], attempts[half:])]
     if outcomes.event is Event.FAIL and attempts[0].ref is None:
         return ()
     bare = attempts[0]._replace(due_at=0, ref=None)
-    failed = replace(outcomes, event=Event.FAIL, reason=Reason.BUG, exposed=True, attempts=[bare])
+    failed = replace(outcomes, event=Event.FAIL, reason=Reason.BUG, exposed=True, attempts=[bare], alike={})
     return ([(errand, failed)],)

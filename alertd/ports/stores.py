@@ -219,6 +219,7 @@ class Outcome(NamedTuple):
 class Outcomes:
     """Attempts under one lease that ended alike, and together. `exposed`: they arrived, or may have.
 
+    `alike` are the ids, by when their attempt began, of those that nothing else tells apart; `attempts` the others.
     Not `tried`: they end without ever having been handed to the adapter.
     """
 
@@ -229,6 +230,16 @@ class Outcomes:
     ended_at: int
     attempts: Sequence[Outcome]
     tried: bool = True
+    alike: Mapping[int, Sequence[int]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.attempts) + sum(map(len, self.alike.values()))
+
+    @property
+    def each(self) -> Sequence[Outcome]:
+        """All of them one by one."""
+        alike = (Outcome(number, began) for began, numbers in self.alike.items() for number in numbers)
+        return [*self.attempts, *alike] if self.alike else self.attempts
 
 
 class WorkStore(Protocol):

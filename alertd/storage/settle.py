@@ -80,7 +80,7 @@ class _Sum:
         if not outcomes.tried:
             return
         self.tried += count
-        first = min(attempt.started_at for attempt in outcomes.attempts)
+        first = min((*outcomes.alike, *(attempt.started_at for attempt in outcomes.attempts)))
         self.first = min(self.first or first, first)
         if state not in PENDING:
             self.last = max(self.last, outcomes.ended_at)
@@ -123,31 +123,19 @@ def _write(conn: Connection, state: State, outcomes: Outcomes) -> int:
         "tried": int(outcomes.tried),
         "settled_at": None if state in PENDING else outcomes.ended_at,
     }
-    alike = _alike(outcomes.attempts)
-    if alike is None:
-        count = run(conn, SETTLE, {**terms, "batch": orjson.dumps(_pack(outcomes.attempts)).decode()}).rowcount
-    else:
-        count = 0
-        for started_at, ids in alike.items():
-            several = {**terms, "started_at": started_at, "batch": orjson.dumps(ids).decode()}
-            count += run(conn, ALIKE, several).rowcount
+    alike, attempts = outcomes.alike, outcomes.attempts
+    if len(alike) * _FEW > len(outcomes) + _FEW:
+        alike, attempts = {}, outcomes.each
+    count = 0
+    for started_at, ids in alike.items():
+        several = {**terms, "started_at": started_at, "batch": orjson.dumps(ids).decode()}
+        count += run(conn, ALIKE, several).rowcount
+    if attempts:
+        count += run(conn, SETTLE, {**terms, "batch": orjson.dumps(_pack(attempts)).decode()}).rowcount
     if outcomes.event is Event.RETIRE:
-        ids = [attempt.delivery_id for attempt in outcomes.attempts]
+        ids = [attempt.delivery_id for attempt in outcomes.each]
         run(conn, RETIRE, {"ids": orjson.dumps(ids).decode(), "token": outcomes.token})
     return count
-
-
-def _alike(attempts: Sequence[Outcome]) -> dict[int, list[int]] | None:
-    """Ids by when their attempt began, where nothing else tells them apart and many began together."""
-    alike: dict[int, list[int]] = {}
-    for delivery_id, started_at, due_at, ref in attempts:
-        if due_at or ref is not None:
-            return None
-        ids = alike.get(started_at)
-        if ids is None:
-            ids = alike[started_at] = []
-        ids.append(delivery_id)
-    return alike if len(alike) * _FEW <= len(attempts) + _FEW else None
 
 
 def _pack(attempts: Sequence[Outcome]) -> dict[str, str]:
