@@ -46,6 +46,6 @@ class WebPushConfig(BaseModel):
     ca_file: CaFile = ""
     timeout: float = Field(default=10.0, gt=0, le=120)
     concurrency: int = Field(default=4_096, ge=1, le=65_536)
-    connections: int = Field(default=8, ge=1, le=64)
+    connections: int = Field(default=16, ge=1, le=64)
     envelopes: int = Field(default=1, ge=0, le=3)
     rate: float | None = Field(default=None, gt=0)

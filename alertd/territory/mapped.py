@@ -123,6 +123,8 @@ class MappedTerritory:
         The outlines of the named zones themselves, as `settle` fills them in, are not drawn shapes: an area
         settled twice stays as it is.
         """
+        if not (area.polygons or area.circles):
+            return []  # the common case: to hash a boundary of hundreds of points takes longer than all the rest
         own = {polygon for zone in named for polygon in zone.polygons}
         _refuse_too_much(area)
         found: list[tuple[Zone, BaseGeometry]] = []

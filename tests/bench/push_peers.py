@@ -17,7 +17,7 @@ from tests.bench.sinks import Authority, Nginx
 AWAY = 0.05
 """Seconds a distant push service takes to answer."""
 PYWEBPUSH, RECEIPTS, NPM = "pywebpush", "pywebpush, receipts written", "npm web-push"
-H2LOAD, H2LOAD_FAR = "h2load, patient sink", "h2load, 50 ms away"
+H2LOAD, H2LOAD_FAR = "h2load", "h2load, 50 ms away"
 _SCRIPTS = ROOT / "tests" / "bench" / "peers"
 _AT_ONCE = (64, 256)
 _SECONDS = 120.0
@@ -110,7 +110,7 @@ class Peers:
         body.write_bytes(bytes(self.text + ENVELOPE_BYTES))
         targets.write_text("\n".join(one["endpoint"] for one in self.here.subscriptions(1_000)))
         argv = [h2load, "-n", str(count), "-c", str(connections), "-m", "100", "-d", body, "-i", targets, *_HEADERS]
-        async with self.sink(delay=delay, patient=True):
+        async with self.sink(delay=delay):
             ended = await command(argv, seconds=_SECONDS)
         return _h2load_told(ended, count)
 

@@ -11,10 +11,14 @@ _BREAKS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _BLANKS = re.compile(r"[^\S\n]+")
 _GAPS = re.compile(r" ?\n ?")
 _MANY_GAPS = re.compile(r"\n{3,}")
+_UNEVEN = re.compile(f"{_FORBIDDEN.pattern}|{_BREAKS.pattern}|[^\\S\n ]| [ \n]|\n(?: |\n\n)")
+"""Whatever `plain` would change inside a text; most texts hold none of it."""
 
 
 def plain(text: str) -> str:
     """The text without control characters, with single blanks and at most one empty line in a row."""
+    if _UNEVEN.search(text) is None:
+        return text.strip()
     text = _FORBIDDEN.sub("", _BREAKS.sub("\n", text))
     text = _GAPS.sub("\n", _BLANKS.sub(" ", text))
     return _MANY_GAPS.sub("\n\n", text).strip()
