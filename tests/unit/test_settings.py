@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from alertd.domain.alert import Purpose
@@ -324,6 +326,9 @@ def test_the_shipped_configuration_loads(tmp_path: Path) -> None:
     (tmp_path / "creds/telegram-token").write_text("1000000001:" + "A" * 35)
     (tmp_path / "creds/hook-secret").write_text("whsec_" + "QUJD" * 8)
     (tmp_path / "creds/smtp-password").write_text("x")
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "creds/dkim-key").write_bytes(pem)
     environ = {"CREDENTIALS_DIRECTORY": str(tmp_path / "creds")}
     settings = load(file, environ=environ)
     assert set(settings.channels) == {"push", "mail", "canale", "bot", "hook"}
