@@ -30,7 +30,7 @@ DRAIN = 20.0
 FLUSH = 10.0
 OPENING = 10.0
 BACKLOG = 2_048
-_SELDOM = (20_000, 20, 50)
+_SELDOM = (20_000, 10, 10)
 """Allocations between two looks for garbage: a page in flight is thousands of objects, none of them in a cycle."""
 
 

@@ -52,7 +52,7 @@ class EmailAdapter:
             provable=State.ACCEPTED,
             idempotent=True,
             formats=frozenset({"text", "html"}),
-            page_size=500,
+            page_size=1_000,
             rate=config.rate,
             concurrency=config.concurrency,
         )
@@ -92,7 +92,7 @@ class EmailAdapter:
 
     async def send(self, page: Page, settle: Settle) -> None:
         letter: Letter = page.message.payload
-        shipment = Shipment(letter, settle)
+        shipment = Shipment(letter, settle, self._config.concurrency)
         fleet = self._fleet(priority_of(page.message.notice.alert) in RESERVED)
         stationery = Stationery(letter, self._identity)
         loader = Loader(page, shipment, stationery, self._signer(letter), self._tools, self._config.concurrency)

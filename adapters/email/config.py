@@ -64,7 +64,7 @@ class EmailConfig(BaseModel):
     from_: str = Field(alias="from")
     timeout: float = Field(default=30.0, gt=0, le=600)
     connections: int = Field(default=8, ge=1, le=64)
-    concurrency: int = Field(default=256, ge=1, le=4_096)
+    concurrency: int = Field(default=1_024, ge=1, le=4_096)
     rate: float | None = Field(default=None, gt=0)
     list_id: str = ""
     return_path: str = ""

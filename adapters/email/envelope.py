@@ -32,7 +32,8 @@ class Stationery:
         plus = "+" if identity.verp else ""
         self._sender = f"{identity.bounce_local}{plus}", f"@{identity.bounce_domain}"
         self._verp = identity.verp
-        self._second: tuple[datetime, str] | None = None
+        self._moment: datetime | None = None
+        self._date = ""
 
     def address(self, parcel: Parcel, *, now: datetime, unsubscribe_url: str) -> Envelope:
         """ValueError where the address is not in canonical form: it would be an injection or a slip of the store."""
@@ -41,7 +42,7 @@ class Stationery:
             raise ValueError("the address is not in canonical form")
         ref = f"{self._id_before}{endpoint_id}{self._id_after}"
         thread_lines = self._thread(endpoint_id, thread) if self._root_around else ""
-        head = f"Date: {self._date(now)}\r\nMessage-ID: {ref}\r\nTo: {address}\r\n{thread_lines}"
+        head = f"{self._opening(now)}{ref}\r\nTo: {address}\r\n{thread_lines}"
         if _URL.fullmatch(unsubscribe_url) is not None:
             # One click (RFC 8058). A link that cannot stand in a header is left out: the alert matters more.
             head += f"List-Unsubscribe: <{unsubscribe_url}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
@@ -49,11 +50,12 @@ class Stationery:
         sender = f"{before}{parcel.delivery_id}{after}" if self._verp else f"{before}{after}"
         return Envelope(sender.encode("ascii"), address.encode("ascii"), head.encode("ascii"), ref)
 
-    def _date(self, now: datetime) -> str:
-        """Formatted once for each moment it is asked about; who sends asks for whole batches at one moment."""
-        if self._second is None or self._second[0] is not now:
-            self._second = (now, format_datetime(now))
-        return self._second[1]
+    def _opening(self, now: datetime) -> str:
+        """Date and the name of Message-ID, once for each moment: who sends asks for whole batches at one moment."""
+        if self._moment is not now:
+            self._moment = now
+            self._date = f"Date: {format_datetime(now)}\r\nMessage-ID: "
+        return self._date
 
     def _thread(self, endpoint_id: int, latest: str | None) -> str:
         """In-Reply-To and References (RFC 5322 section 3.6.4) of what follows up on an earlier alert.

@@ -15,8 +15,12 @@ from adapters.email.session import Session, Unopened
 from adapters.email.shipment import Item, Shipment
 from alertd.domain.delivery import Reason, Refused, Retry
 
-BATCH: Final = 64
-"""Messages that wait at most: enough that no connection starves, so few that a cancelled alert ends at once."""
+_FEW: Final = 64
+_MANY: Final = 512
+_QUICK, _SLOW = 0.01, 0.05
+"""Messages that wait at most: so many that no connection starves and that taking them is a small part of the work, so
+few that a cancelled alert ends at once. Twice as many where half of them went in QUICK seconds, half where it was SLOW.
+"""
 _GROW_AGAIN: Final = 5.0
 """Seconds to make do with the connections there are, after the relay refused another."""
 
@@ -63,6 +67,8 @@ class Fleet:
         self._opening = 0
         self._shipments: set[Shipment] = set()
         self._waiters: list[asyncio.Future[None]] = []
+        self._batch = _FEW
+        self._put_at = 0.0
         self._grow_after = 0.0
 
     # --- for who sends ---------------------------------------------------------------------------------------------
@@ -75,18 +81,18 @@ class Fleet:
             yield
         finally:
             self._shipments.discard(shipment)
+            shipment.close()
             if shipment.outstanding:
                 self._withdraw(shipment)
-            shipment.closed = True
             if not self._shipments:
                 for line in tuple(self._hungry):
                     self._retire(line)
 
     async def room(self, shipment: Shipment, most: int) -> int:
         """Wait until some more are wanted, of which this shipment may have `most` out; then how many."""
-        batch = min(BATCH, most)
-        enough = max(1, batch // 2)
         while True:
+            batch = min(self._batch, most)
+            enough = max(1, batch // 2)
             await shipment.at_most(most - enough)
             if len(self._queue) <= batch - enough:
                 return min(batch - len(self._queue), most - shipment.outstanding)
@@ -97,6 +103,7 @@ class Fleet:
     def put(self, items: Iterable[Item]) -> None:
         """Send these as soon as a connection is free."""
         self._queue.extend(items)
+        self._put_at = self._clock()
         self._employ()
 
     async def close(self) -> None:
@@ -116,12 +123,20 @@ class Fleet:
         queue = self._queue
         while queue:
             item = queue.popleft()
-            if self._waiters and len(queue) <= BATCH // 2:
+            if self._waiters and len(queue) <= self._batch // 2:
+                self._adapt(now - self._put_at)
                 self._wake()
             if item.expires > now:
                 return item
             item.settle(Refused(Reason.EXPIRED))
         return None
+
+    def _adapt(self, seconds: float) -> None:
+        """As the latest went."""
+        if seconds < _QUICK:
+            self._batch = min(_MANY, 2 * self._batch)
+        elif seconds > _SLOW:
+            self._batch = max(_FEW, self._batch // 2)
 
     @property
     def share(self) -> int:
@@ -209,7 +224,6 @@ class Fleet:
         self._wake()
 
     def _withdraw(self, shipment: Shipment) -> None:
-        shipment.closed = True
         self._queue = deque(item for item in self._queue if item.shipment is not shipment)
         for line in tuple(self._lines):
             line.drop(shipment)

@@ -29,11 +29,18 @@ class Replies:
         """The replies completed by `data`: code and first line, line end included or not."""
         lines = (self._rest + data if self._rest else data).split(b"\n")
         self._rest = lines.pop()
-        known = self._known
+        if not self._first and not self._size + len(self._rest):
+            try:
+                return list(map(self._known.__getitem__, lines))
+            except KeyError:
+                pass  # one that was not heard before
+        return self._read_all(lines)
+
+    def _read_all(self, lines: list[bytes]) -> list[tuple[int, bytes]]:
         found: list[tuple[int, bytes]] = []
         for line in lines:
-            reply = known.get(line)
-            if reply is None or self._first:
+            reply = None if self._first else self._known.get(line)
+            if reply is None:
                 reply = self._read(line)
             if reply is not None:
                 found.append(reply)

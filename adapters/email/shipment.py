@@ -6,24 +6,34 @@ from typing import Final
 from adapters.email.compose import Letter
 from adapters.email.envelope import Envelope
 from adapters.email.verdicts import Stage
-from alertd.domain.delivery import Verdict
+from alertd.domain.delivery import Accepted, Verdict
 from alertd.ports.adapter import Settle
 
 _NOBODY_WAITS: Final = -1
+_GATHER: Final = 64
+_SHARE: Final = 8
+_GATHER_SECONDS: Final = 0.005
+"""What was accepted is handed on by so many at once, or an eighth of those that may be out, or after so long: each
+handing on is accounted for and written by itself, which costs more than the mail."""
 
 
 class Shipment:
-    """Counts the parcels of one page that are out, and hands on each verdict exactly once.
+    """Counts the parcels of one page that are out, `most` of them at once, and hands on each verdict exactly once.
 
-    `fault` is a bug on the way, which must come out of `send`. A shipment that is closed settles no more.
+    What is accepted is handed on together, anything else at once, for circuits want to hear of it. `fault` is a bug
+    on the way, which must come out of `send`. A shipment that is closed settles no more.
     """
 
-    def __init__(self, letter: Letter, settle: Settle) -> None:
+    def __init__(self, letter: Letter, settle: Settle, most: int) -> None:
         self.letter = letter
         self.outstanding = 0
         self.fault: Exception | None = None
         self.closed = False
         self._settle = settle
+        self._call_later = asyncio.get_running_loop().call_later
+        self._gather = max(1, min(_GATHER, most // _SHARE))
+        self._told: list[tuple[int, Verdict]] = []
+        self._timer: asyncio.TimerHandle | None = None
         self._waiters: list[asyncio.Future[None]] = []
         self._wake_at = _NOBODY_WAITS
 
@@ -31,12 +41,19 @@ class Shipment:
         if self.closed:
             return
         self.outstanding -= 1
-        try:
-            self._settle(delivery_id, verdict)
-        except Exception as bug:  # noqa: BLE001  this runs inside a transport's callback, which would swallow it
-            self.fail(bug)
+        told = self._told
+        told.append((delivery_id, verdict))
+        if len(told) >= self._gather or type(verdict) is not Accepted or not self.outstanding:
+            self._hand_on()
+        elif self._timer is None:
+            self._timer = self._call_later(_GATHER_SECONDS, self._hand_on)
         if self.outstanding <= self._wake_at:
             self._wake()
+
+    def close(self) -> None:
+        """Nothing is settled any more but what was told before."""
+        self._hand_on()
+        self.closed = True
 
     def fail(self, bug: Exception) -> None:
         """Let `send` end with this exception."""
@@ -52,6 +69,17 @@ class Shipment:
             await waiter
         if self.fault is not None:
             raise self.fault
+
+    def _hand_on(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        told, self._told = self._told, []
+        for delivery_id, verdict in told:
+            try:
+                self._settle(delivery_id, verdict)
+            except Exception as bug:  # noqa: BLE001  this runs inside a transport's callback, which would swallow it
+                self.fail(bug)
 
     def _wake(self) -> None:
         self._wake_at = _NOBODY_WAITS

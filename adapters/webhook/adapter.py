@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,12 +16,11 @@ from adapters.exchange import Reply, open_session, post, tls_context
 from adapters.guard import Blocked, GuardedResolver, Permit, guarded_connector, only_listed, public_or_listed
 from adapters.webhook.body import body_of
 from adapters.webhook.config import WebhookConfig
-from adapters.webhook.signature import secret_bytes, signed_headers
+from adapters.webhook.signature import Signer, secret_bytes, signed_headers
 from adapters.webhook.status import verdict_of
 from alertd.domain.delivery import Reason, Refused, State, Verdict
 from alertd.ports.adapter import Health, Message, Notice, Page, Parcel, Settle, Tools, Traits
 from alertd.ports.clock import Clock
-from alertd.ports.one_by_one import one_by_one
 
 CONCURRENCY = 4
 
@@ -39,7 +37,7 @@ class WebhookAdapter:
     ) -> None:
         self._timeout = config.timeout
         self._url = URL(config.url)
-        self._key = secret_bytes(config.secret)
+        self._signer = Signer(secret_bytes(config.secret))
         self._clock = clock
         self._session = session
         self._resolver = resolver
@@ -55,9 +53,18 @@ class WebhookAdapter:
         return f"{self._url.raw_host}:{self._url.port}"
 
     async def send(self, page: Page, settle: Settle) -> None:
-        send_one = partial(self._send_one, page.message.payload)
-        # `post` keeps the time of the exchange; this only bounds what surrounds it.
-        await one_by_one(page, settle, send_one, concurrency=CONCURRENCY, timeout=self._timeout + 5)
+        """An alert has one parcel here: workers and their timers would cost more than the request they wait for."""
+        body = page.message.payload
+        while parcels := await page.take(CONCURRENCY):
+            if len(parcels) == 1:
+                settle(parcels[0].delivery_id, await self._send_one(body, parcels[0]))
+                continue
+            async with asyncio.TaskGroup() as group:
+                for parcel in parcels:
+                    group.create_task(self._settled(body, parcel, settle))
+
+    async def _settled(self, body: bytes, parcel: Parcel, settle: Settle) -> None:
+        settle(parcel.delivery_id, await self._send_one(body, parcel))
 
     async def check(self) -> Health:
         """Whether the address can be found and may be reached; the secret proves itself only by sending."""
@@ -78,7 +85,7 @@ class WebhookAdapter:
         remaining = (parcel.deadline - now).total_seconds()
         if remaining <= 0:
             return Refused(Reason.EXPIRED)
-        headers = signed_headers(self._key, message_id=parcel.key, now=now, body=body)
+        headers = signed_headers(self._signer, message_id=parcel.key, now=now, body=body)
         reply = await post(
             self._session,
             self._url,

@@ -5,7 +5,8 @@ are CAP's text byte for byte.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 import orjson
 
@@ -13,8 +14,35 @@ from alertd.domain.alert import Alert, Area, Info, Pair, Resource
 from alertd.ports.adapter import Notice
 
 
+_KEPT: Final = 8
+
+
 def body_of(notice: Notice) -> bytes:
-    """The alert whole, in every language, with the notice's own `language`, `title`, `text` and `url`."""
+    """The alert whole, in every language, with the notice's own `language`, `title`, `text` and `url`.
+
+    Channels that are given the same notice share the bytes.
+    """
+    return _body(_This(notice))
+
+
+class _This:
+    """A notice as itself: to compare or hash its boundaries takes longer than to write it down."""
+
+    __slots__ = ("notice",)
+
+    def __init__(self, notice: Notice) -> None:
+        self.notice = notice
+
+    def __hash__(self) -> int:
+        return id(self.notice)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _This) and other.notice is self.notice
+
+
+@lru_cache(maxsize=_KEPT)
+def _body(this: _This) -> bytes:
+    notice = this.notice
     words = {
         "language": notice.language,
         "title": notice.title,

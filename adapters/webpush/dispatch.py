@@ -88,7 +88,6 @@ class Dispatch:
         self._services: dict[str, _Service] = {}
         self._out = 0
         self._settled = asyncio.Event()
-        self._answer = self._on_answer  # one object: it is what cancelling goes by
         self._known: Reply | None = None
         self._known_verdict: Verdict = Accepted()
 
@@ -106,13 +105,14 @@ class Dispatch:
                 await self._settled.wait()
         finally:
             if self._out:
-                self._means.pipes.cancel(self._answer)
+                self._means.pipes.cancel(self._on_answer)
 
     def _start(self, parcels: Sequence[Parcel]) -> list[_Cold]:
         """Post what has a ready envelope; what has none."""
         self._out += len(parcels)
         now = self._means.clock.now()
-        stock, plaintext, services, answer = self._means.stock, self._prepared.plaintext, self._services, self._answer
+        stock, plaintext, services = self._means.stock, self._prepared.plaintext, self._services
+        answer = self._on_answer  # not kept in self: a circle would hold the page until somebody looks for circles
         until: _Until | None = None
         cold: list[_Cold] = []
         for parcel in parcels:
@@ -177,7 +177,7 @@ class Dispatch:
             if service.ttl != until.ttl:
                 self._renew(service, until.ttl, now)
             body = seal(envelope, self._prepared.plaintext)
-            request = Request(path, service.profile, body, parcel.delivery_id, self._answer, until.patience)
+            request = Request(path, service.profile, body, parcel.delivery_id, self._on_answer, until.patience)
             service.batch.append(request)
         self._post()
 

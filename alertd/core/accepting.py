@@ -21,6 +21,10 @@ from alertd.ports.stores import ChannelPlan, IdempotencyKey, IntakeStore, NewAle
 from alertd.ports.territory import Territory
 
 
+_SWEPT = timedelta(seconds=10)
+"""The sweeper looks more often than this of itself; each time it is rung costs two transactions."""
+
+
 @dataclass(frozen=True, slots=True)
 class Idempotency:
     """The caller's key and a hash of what it came with."""
@@ -163,14 +167,19 @@ class Acceptance:
 
     def _written(self, done: "asyncio.Future[Stored]", new: NewAlert) -> None:
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
+        claimed = 0
         if error is not None:
             self._.fittings.revoked.restore(new.ancestors)
         else:
-            self._.handover.give(_stored(new, done.result().seq), done.result().claims)
+            claims = done.result().claims
+            claimed = len(claims)
+            self._.handover.give(_stored(new, done.result().seq), claims)
         if isinstance(error, Unavailable):
             self._.fittings.readiness.refused(error)
-        self._.fittings.bells.plan.ring()
-        self._.fittings.bells.sweep.ring()
+        if claimed < len(new.plans):
+            self._.fittings.bells.plan.ring()
+        if error is not None or new.ancestors or new.deadline - self._.fittings.clock.now() < _SWEPT:
+            self._.fittings.bells.sweep.ring()
 
 
 def _stored(new: NewAlert, seq: int) -> StoredAlert:

@@ -10,30 +10,45 @@ class Bell:
     """Rung after a change; whoever waits wakes. A ring while nobody waits is not lost."""
 
     def __init__(self) -> None:
-        self._event = asyncio.Event()
+        self._rung = False
+        self._nudged = False
+        self._waiting: set[asyncio.Future[None]] = set()
 
     def ring(self) -> None:
-        self._event.set()
+        self._rung = True
+        self.nudge()
 
-    def hush(self) -> None:
-        """Forget earlier rings: call before looking for work, so that a ring while looking counts."""
-        self._event.clear()
+    def nudge(self) -> None:
+        """Wake whoever waits, for something other than a change in the store."""
+        self._nudged = True
+        for waiting in self._waiting:
+            _wake(waiting)
+
+    def hush(self) -> bool:
+        """Forget earlier rings; whether there were any, nudges aside.
+
+        Call before looking for work, so that a ring while looking counts.
+        """
+        rung = self._rung
+        self._rung = self._nudged = False
+        return rung
 
     async def wait(self, clock: Clock, seconds: float | None = None) -> None:
-        """Return when rung, or after that many seconds."""
-        if seconds is None:
-            await self._event.wait()
-            return
-        if seconds <= 0 or self._event.is_set():
+        """Return when rung or nudged, or after that many seconds."""
+        if self._nudged or (seconds is not None and seconds <= 0):
             await asyncio.sleep(0)
             return
-        rung = asyncio.ensure_future(self._event.wait())
-        timer = asyncio.ensure_future(clock.sleep(seconds))
+        waiting = asyncio.get_running_loop().create_future()
+        self._waiting.add(waiting)
+        timer = None if seconds is None else asyncio.ensure_future(clock.sleep(seconds))
+        if timer is not None:
+            timer.add_done_callback(lambda _: _wake(waiting))
         try:
-            await asyncio.wait((rung, timer), return_when=asyncio.FIRST_COMPLETED)
+            await waiting
         finally:
-            rung.cancel()
-            timer.cancel()
+            self._waiting.discard(waiting)
+            if timer is not None:
+                timer.cancel()
 
 
 class Bells:
@@ -80,3 +95,8 @@ class Bells:
     def all_changed(self) -> None:
         for alert_id in tuple(self._watchers):
             self.changed(alert_id)
+
+
+def _wake(waiting: "asyncio.Future[None]") -> None:
+    if not waiting.done():
+        waiting.set_result(None)

@@ -52,7 +52,7 @@ class Handover:
         for channel, claim in claims.items():
             if channel in self._open:
                 self._given.setdefault((channel, stored.priority), deque()).append(claim)
-                self._fit.bells.ring_lane(channel, stored.priority)
+                self._fit.bells.lane(channel, stored.priority).nudge()
             else:
                 self._late.append(claim)
 

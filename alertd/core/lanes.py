@@ -49,14 +49,20 @@ class Lanes:
 
     async def _lane(self, channel: OpenChannel, priority: int) -> None:
         pages: set[asyncio.Task[None]] = set()
-        bell = self._fit.bells.lane(channel.name, priority)
+        clock, bell = self._fit.clock, self._fit.bells.lane(channel.name, priority)
         most = pages_in_flight(channel.traits)
+        look = clock.monotonic()  # when the store is asked next; what is handed over does not hasten it
         try:
             while not channel.gate.stopping:
-                bell.hush()
-                claim = await self._claim(channel, priority)
+                if bell.hush():
+                    look = clock.monotonic()
+                claim = self._handover.take(channel.name, priority)
+                if claim is None and clock.monotonic() >= look:
+                    claim = await self._claim(channel, priority)
+                    if claim is None:
+                        look = clock.monotonic() + await self._pause(channel, priority)
                 if claim is None:
-                    await bell.wait(self._fit.clock, await self._pause(channel, priority))
+                    await bell.wait(clock, look - clock.monotonic())
                     continue
                 self._fit.failpoint("claim")
                 page = asyncio.create_task(self._dispatcher.carry(channel, priority, claim))
@@ -73,9 +79,6 @@ class Lanes:
                 await asyncio.wait(pages)
 
     async def _claim(self, channel: OpenChannel, priority: int) -> Claim | None:
-        given = self._handover.take(channel.name, priority)
-        if given is not None:
-            return given
         if channel.gate.circuits.channel_closed_until() is not None:
             return None
         claiming = asyncio.ensure_future(

@@ -40,8 +40,15 @@ class Point:
         return f"{_decimal(self.lat)},{_decimal(self.lon)}"
 
 
+class _Written:
+    """Room for the text of a shape, made once: a zone's boundary is written into every alert that names it."""
+
+    __slots__ = ("_text",)
+    _text: str
+
+
 @dataclass(frozen=True, slots=True)
-class Polygon:
+class Polygon(_Written):
     """A closed ring of at least four points, first and last the same."""
 
     points: tuple[Point, ...]
@@ -60,8 +67,13 @@ class Polygon:
         return cls(tuple(Point.parse(pair) for pair in text.split()))
 
     def __str__(self) -> str:
-        text = " ".join([f"{point.lat!r},{point.lon!r}" for point in self.points])  # a boundary has hundreds
-        return text if "e" not in text else " ".join(map(str, self.points))
+        try:
+            return self._text
+        except AttributeError:
+            text = " ".join([f"{point.lat!r},{point.lon!r}" for point in self.points])  # a boundary has hundreds
+            text = text if "e" not in text else " ".join(map(str, self.points))
+            object.__setattr__(self, "_text", text)
+            return text
 
 
 @dataclass(frozen=True, slots=True)

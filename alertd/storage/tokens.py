@@ -3,19 +3,23 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
+import orjson
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from alertd.domain.problems import Conflict, NotFound
 from alertd.ports.stores import Token
 from alertd.storage import audit
+from alertd.storage.connect import run
 from alertd.storage.database import Database
 from alertd.storage.tables import token as tokens
+from alertd.storage.types import instant
 
-
-def by_digest(digest: str) -> Select[Any]:
-    return select(tokens).where(tokens.c.digest == digest, tokens.c.revoked_at.is_(None))
+BY_DIGEST: Final = """
+SELECT name, digest, scopes, modes, created_at, details FROM token WHERE digest = :digest AND revoked_at IS NULL
+"""
+"""Asked by every request before anything else, hence as text."""
 
 
 def live_by_name(name: str) -> Select[Any]:
@@ -23,8 +27,19 @@ def live_by_name(name: str) -> Select[Any]:
 
 
 def find(conn: Connection, digest: str) -> Token | None:
-    row = conn.execute(by_digest(digest)).fetchone()
-    return None if row is None else _token(row)
+    row = run(conn, BY_DIGEST, {"digest": digest}).fetchone()
+    if row is None:
+        return None
+    name, digest, scopes, modes, created_at, details = row
+    return Token(
+        name=name,
+        digest=digest,
+        scopes=frozenset(orjson.loads(scopes)),
+        modes=None if modes is None else frozenset(orjson.loads(modes)),
+        created_at=instant(created_at),
+        revoked_at=None,
+        details=orjson.loads(details),
+    )
 
 
 def add(conn: Connection, token: Token, actor: str) -> None:

@@ -132,7 +132,7 @@ STATEMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "deliveries go on": (_deliveries(after=("push", 50)), (UNIQUE + "delivery",)),
     "deliveries of a channel": (_deliveries(channel="push", after=("push", 5)), (UNIQUE + "delivery",)),
     "failed deliveries": (_deliveries(state=State.FAILED), (UNIQUE + "delivery",)),
-    "token": (_compiled(tokens.by_digest("d")), (UNIQUE + "token",)),
+    "token": (tokens.BY_DIGEST, (UNIQUE + "token",)),
     "subscribers": (
         _compiled(subscribers.everyone(after=5, limit=50)),
         ("SEARCH subscriber USING INTEGER PRIMARY KEY",),

@@ -721,5 +721,5 @@ def test_the_relay_is_the_origin(tmp_path):
     assert adapter.origin("anna@example.org") == adapter.origin("") == "127.0.0.1:2525"
     assert adapter.traits.addressed
     assert adapter.traits.idempotent
-    assert adapter.traits.page_size == 500
+    assert adapter.traits.page_size == 1_000
     assert EmailAdapter.public_facts(config(), tmp_path) == {}

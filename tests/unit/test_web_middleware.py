@@ -1,5 +1,7 @@
 """What surrounds every request: ids, headers, the access log."""
 
+import asyncio
+
 import pytest
 from structlog.testing import capture_logs
 

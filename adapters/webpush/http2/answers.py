@@ -2,12 +2,11 @@
 
 from typing import Final
 
-from hpack import Decoder
-from hpack.exceptions import HPACKError
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from adapters.exchange import Reply
-from adapters.webpush.http2.frames import Code, ConnectionFault, StreamFault
+from adapters.webpush.http2.fields import Field, Fields
+from adapters.webpush.http2.frames import Code, StreamFault
 
 MAX_LIST: Final = 65_536
 """SETTINGS_MAX_HEADER_LIST_SIZE: octets of all fields, decoded."""
@@ -24,12 +23,13 @@ class Answers:
 
     def __init__(self) -> None:
         self.seen: dict[bytes, Reply] = {}
-        self._decoder = Decoder(max_header_list_size=MAX_LIST)
-        self._decoder.header_table_size = 0
-        self._decoder.max_allowed_table_size = 0
+        self._fields = Fields(MAX_LIST)
 
     def read(self, block: bytes) -> Reply:
-        """A response's head, interim ones (1xx) included. ConnectionFault, StreamFault."""
+        """A response's head, interim ones (1xx) included. ConnectionFault, StreamFault.
+
+        Its headers are those that somebody reads: Location and Retry-After.
+        """
         known = self.seen.get(block)
         if known is not None:
             return known
@@ -40,22 +40,19 @@ class Answers:
             self.seen[block] = reply
         return reply
 
-    def fields(self, block: bytes) -> list[tuple[bytes, bytes]]:
-        """The decoded fields, of trailers for instance. ConnectionFault: the connection's state would be unknown."""
-        try:
-            return [(bytes(name), bytes(value)) for name, value in self._decoder.decode(block, raw=True)]
-        except HPACKError as fault:
-            raise ConnectionFault(Code.COMPRESSION_ERROR, type(fault).__name__) from None
+    def fields(self, block: bytes) -> list[Field]:
+        """What `Fields.read` finds, in trailers for instance. ConnectionFault: the connection's state is unknown."""
+        return self._fields.read(block)
 
 
-def _reply(fields: list[tuple[bytes, bytes]]) -> Reply:
+def _reply(fields: list[Field]) -> Reply:
     if not fields or fields[0][0] != b":status":
         raise StreamFault(Code.PROTOCOL_ERROR, "a response begins with :status")
     status = fields[0][1]
     if len(status) != 3 or not status.isdigit() or status < b"100" or int(status) == _CONFLICT:  # noqa: PLR2004
         raise StreamFault(Code.PROTOCOL_ERROR, "not a status of HTTP/2")
-    if any(name.startswith(b":") for name, _ in fields[1:]):
-        raise StreamFault(Code.PROTOCOL_ERROR, "more than one pseudo-header")
+    if any(name.startswith(b":") or name != name.lower() for name, _ in fields[1:]):
+        raise StreamFault(Code.PROTOCOL_ERROR, "a second pseudo-header, or a name in upper case")
     headers = CIMultiDict((_text(name), _text(value)) for name, value in fields[1:])
     return Reply(int(status), CIMultiDictProxy(headers))
 

@@ -1,6 +1,7 @@
 """The HTML part is a simple, balanced fragment that is safe to put into a mail or a page."""
 
 import re
+from html import unescape
 from html.parser import HTMLParser
 
 _BLOCKS = frozenset({"article", "section", "div", "h2", "h3", "p", "ul", "ol", "li", "dl", "dt", "dd", "br", "hr"})
@@ -9,18 +10,55 @@ _VOID = frozenset({"br", "hr"})
 _ATTRIBUTES = frozenset({"dir", "href", "lang"})
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _SCHEMES = ("https://", "http://", "mailto:", "tel:")
+_PLAIN_TAG = re.compile(r'<(/?)([a-z][a-z0-9]*)((?: (?:dir|lang|href)="[^"<>&\s]*")*)>')
+_HREF = re.compile(r'href="([^"]*)"')
 
 
 def fragment_text(fragment: str) -> str:
     """What a reader sees of the fragment, as plain text. Raises ValueError where it is not simple or balanced."""
     if "<" in _TAG.sub("", fragment):
         raise ValueError("holds a '<' that opens no complete tag; write &lt; for the character")
+    seen = _plainly_written(fragment)
+    if seen is not None:
+        return seen
     reader = _Reader()
     reader.feed(fragment)
     reader.close()
     if reader.open:
         raise ValueError(f"leaves <{reader.open[-1]}> open")
     return "".join(reader.seen)
+
+
+def _plainly_written(fragment: str) -> str | None:
+    """The text of a fragment with nothing but the plainest tags, at a tenth of a parser's cost.
+
+    None wherever there is any doubt; then the parser decides, and says what is wrong.
+    """
+    seen: list[str] = []
+    open_: list[str] = []
+    end = 0
+    for found in _PLAIN_TAG.finditer(fragment):
+        closing, tag, attributes = found.groups()
+        words = fragment[end : found.start()]
+        end = found.end()
+        block = tag in _BLOCKS
+        if "<" in words or not (block or tag in _WORDS):
+            return None
+        if words:
+            seen.append(unescape(words))
+        if closing:
+            if attributes or tag in _VOID or not open_ or open_.pop() != tag:
+                return None
+        else:
+            if any(not href.lower().startswith(_SCHEMES) for href in _HREF.findall(attributes)):
+                return None
+            if tag not in _VOID:
+                open_.append(tag)
+        if block:
+            seen.append("\n")
+    if open_ or "<" in fragment[end:]:
+        return None
+    return "".join((*seen, unescape(fragment[end:])))
 
 
 class _Reader(HTMLParser):

@@ -6,6 +6,7 @@ multiplied; and what is written is counted while it is written.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, nodes
@@ -14,13 +15,15 @@ from jinja2.filters import FILTERS
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from alertd.core.words.facts import MAX_TEXT
+from alertd.core.words.facts import MAX_TEXT, BlockFacts
+from alertd.core.words.phrasing import Phrases
 
 MAX_SOURCE = 16_000
 MAX_LINES = 200
 _MAX_WRITTEN = 4 * MAX_TEXT
 _MAX_DEPTH = 3
 _LISTS = frozenset({"blocks", "lead", "where"})
+_FACTS = {kind: frozenset(field.name for field in fields(kind)) for kind in (BlockFacts, Phrases)}
 _FILTERS = (
     "capitalize",
     "default",
@@ -54,6 +57,12 @@ class WordsEnvironment(ImmutableSandboxedEnvironment):
         self.filters = {name: FILTERS[name] for name in _FILTERS}
         self.filters["join"] = _join
         self.filters["lines"] = _lines
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """A fact by its name needs no look at whether it is safe; whatever else is asked for does."""
+        if attribute in _FACTS.get(type(obj), ()):
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """`'a' * 10**9` and `'%999999999d' % 1` would fill the memory."""

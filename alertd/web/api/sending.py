@@ -7,6 +7,7 @@ import orjson
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from alertd.core.access import allow_mode
 from alertd.core.intake import Encode
@@ -41,7 +42,7 @@ def router(services: Services) -> APIRouter:
 
 
 def sender(services: Services) -> Endpoint:
-    """`POST /v1/alerts` as a bare endpoint: on a plain route it costs a tenth of a millisecond less."""
+    """`POST /v1/alerts` as a bare endpoint."""
 
     async def send(request: Request) -> Response:
         """Checked, stored with its audit row and its plan in one transaction, then answered.
@@ -62,6 +63,17 @@ def sender(services: Services) -> Endpoint:
         return Response(answer, 202, media_type=JSON)
 
     return send
+
+
+def asgi(services: Services) -> ASGIApp:
+    """`POST /v1/alerts` without any framework around it."""
+    endpoint = sender(services)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await endpoint(Request(scope, receive, send))
+        await answer(scope, receive, send)
+
+    return app
 
 
 def _document_send(api: APIRouter, send: Endpoint) -> None:
