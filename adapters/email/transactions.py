@@ -1,5 +1,6 @@
 """The two ways to pipeline mail transactions: DATA (RFC 5321, in the groups of RFC 2920) and BDAT (RFC 3030)."""
 
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from aiosmtplib import SMTPException
@@ -7,8 +8,11 @@ from aiosmtplib import SMTPException
 from adapters.email.burst import Burst
 from adapters.email.shipment import Item
 from adapters.email.verdicts import GO_ON, Stage
+from alertd.domain.delivery import Accepted
 
-_BODY: Final = Stage.BODY
+_BODY, _MAIL = Stage.BODY, Stage.MAIL
+_A_ROUND: Final = 4
+"""Replies of one round trip: to the content of one message, and to MAIL, RCPT and DATA of the next."""
 _DOT: Final = b".\r\n"
 WINDOW: Final = 16
 """Messages in flight on one connection with BDAT: their outcome is unknown together when it breaks."""
@@ -41,6 +45,22 @@ class DataBurst(Burst):
         self._written += len(words)
         flight.append(item)
 
+    def _listen(self, replies: Sequence[tuple[int, bytes]]) -> None:
+        """Nearly always the same four: the message is taken, and the content of the next may come."""
+        flight = self._flight
+        if len(replies) != _A_ROUND or len(flight) != 2:  # noqa: PLR2004  the one that ends and the next
+            super()._listen(replies)
+            return
+        (ended, _), (mail, _), (rcpt, _), (data, _) = replies
+        sent, item = flight
+        smooth = data == GO_ON and min(ended, mail, rcpt) >= 200 and max(ended, mail, rcpt) <= 299  # noqa: PLR2004
+        if not smooth or sent.stage is not _BODY or sent.refusal is not None or item.stage is not _MAIL:
+            super()._listen(replies)
+            return
+        self._settle_first(Accepted(sent.envelope.ref))
+        item.received = True
+        self._write_content(item)
+
     def _about_content(self, item: Item, code: int, line: bytes) -> None:
         """Where every recipient was refused and DATA is not, a dot alone ends it (RFC 2920 section 3.1).
 
@@ -50,16 +70,20 @@ class DataBurst(Burst):
             self._unclean = True
             self._settle_first(self._refuse(item, Stage.DATA, code, line))
             return
-        item.stage = _BODY
         if item.refusal is None:
-            words = item.envelope.head + item.shipment.letter.shared
-            self._out.append(words)
-            item.end = self._written = self._written + len(words)
+            self._write_content(item)
         elif item.received:
             self._break(SMTPException("an answer out of step"))
         else:
+            item.stage = _BODY
             self._out.append(_DOT)
             self._written += len(_DOT)
+
+    def _write_content(self, item: Item) -> None:
+        item.stage = _BODY
+        head, shared = item.envelope.head, item.shipment.letter.shared
+        self._out += head, shared
+        item.end = self._written = self._written + len(head) + len(shared)
 
 
 class BdatBurst(Burst):

@@ -13,7 +13,6 @@ import orjson
 from alertd.domain.alert import Alert, Area, Info, Pair, Resource
 from alertd.ports.adapter import Notice
 
-
 _KEPT: Final = 8
 
 

@@ -20,7 +20,6 @@ from alertd.ports.adapter import Service
 from alertd.ports.stores import ChannelPlan, IdempotencyKey, IntakeStore, NewAlert, Stored, StoredAlert, Token
 from alertd.ports.territory import Territory
 
-
 _SWEPT = timedelta(seconds=10)
 """The sweeper looks more often than this of itself; each time it is rung costs two transactions."""
 

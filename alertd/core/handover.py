@@ -1,14 +1,20 @@
 """Claims made in the very transaction that accepts an alert, on their way to the lanes that carry them."""
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Final
 
 from alertd.core.fittings import Fittings
 from alertd.core.letters import Letters
 from alertd.core.open_channel import OpenChannel
 from alertd.domain.problems import Unavailable
 from alertd.ports.stores import Claim, StoredAlert, WorkStore
+
+_STORE_PAUSE: Final = 1.0
+_PATIENCE: Final = 2.0
+"""Seconds a channel that closes waits until what it leaves is put back; at the next start the store takes it back."""
 
 
 class Handover:
@@ -20,7 +26,8 @@ class Handover:
         self._fit = fittings
         self._open: dict[str, OpenChannel] = {}
         self._given: dict[tuple[str, int], deque[Claim]] = {}
-        self._late: list[Claim] = []
+        self._late: deque[tuple[str, int, Claim]] = deque()
+        self._returning: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def serving(self, channel: OpenChannel) -> AsyncIterator[None]:
@@ -29,10 +36,12 @@ class Handover:
         try:
             yield
         finally:
-            del self._open[channel.name]
-            for key in [key for key in self._given if key[0] == channel.name]:
-                self._late += self._given.pop(key)
-            await self.put_back()
+            if self._open.get(channel.name) is channel:  # else its successor did not wait for it, and takes the rest
+                del self._open[channel.name]
+                for key in [key for key in self._given if key[0] == channel.name]:
+                    self._late += [(*key, claim) for claim in self._given.pop(key)]
+            if self._late:
+                await asyncio.wait((self._put_back_soon(),), timeout=_PATIENCE)
 
     def posters(self) -> frozenset[str]:
         """Broadcast channels that would post at once."""
@@ -54,20 +63,31 @@ class Handover:
                 self._given.setdefault((channel, stored.priority), deque()).append(claim)
                 self._fit.bells.lane(channel, stored.priority).nudge()
             else:
-                self._late.append(claim)
+                self._late.append((channel, stored.priority, claim))
+        if self._late:
+            self._put_back_soon()
 
     def take(self, channel: str, priority: int) -> Claim | None:
         """The next claim for this lane."""
         given = self._given.get((channel, priority))
         return given.popleft() if given else None
 
-    async def put_back(self) -> None:
-        """Release what came too late for its channel; a store that refuses is asked again the next time."""
+    def _put_back_soon(self) -> asyncio.Task[None]:
+        if self._returning is None or self._returning.done():
+            self._returning = asyncio.create_task(self._put_back(), name="handover")
+        return self._returning
+
+    async def _put_back(self) -> None:
+        """Release what came too late for its channel, one after the other, and wake whoever carries it now."""
         while self._late:
-            claim = self._late[-1]
+            channel, priority, claim = self._late[0]
             try:
                 await self._store.release(claim.token, claim.delivery_ids)
             except Unavailable as error:
                 self._fit.readiness.refused(error)
-                return
-            self._late.remove(claim)
+                await self._fit.clock.sleep(_STORE_PAUSE)
+                continue
+            except Exception as error:  # noqa: BLE001  the store has closed, or a bug: it must not hold up the others
+                self._fit.log.error("a post stays out until the next start", channel=channel, error=repr(error))
+            self._late.popleft()
+            self._fit.bells.ring_lane(channel, priority)

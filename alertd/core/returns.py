@@ -42,6 +42,7 @@ class Returns:
         self._loop = asyncio.get_running_loop()
         self._count = 0
         self._accepted: dict[int, list[int]] = {}
+        self._named: list[Outcome] = []  # accepted, with the provider's name for each
         self._others: dict[tuple[Fate, bool], list[Outcome]] = {}
 
     def __call__(self, delivery_id: int, verdict: Verdict) -> None:
@@ -52,12 +53,14 @@ class Returns:
         if not self._count:
             self._loop.call_soon(self.flush)
         self._count += 1
-        if type(verdict) is Accepted and verdict.ref is None and not self._circuits.watching:
-            alike = self._accepted.get(started)
-            if alike is None:
-                self._accepted[started] = [delivery_id]
-            else:
+        if type(verdict) is Accepted and not self._circuits.watching:
+            ref = verdict.ref
+            if ref is not None:
+                self._named.append(Outcome(delivery_id, started, 0, clean_ref(ref)))
+            elif (alike := self._accepted.get(started)) is not None:
                 alike.append(delivery_id)
+            else:
+                self._accepted[started] = [delivery_id]
             return
         parcel = self._page.parcel(delivery_id)
         self._note(Outcome(delivery_id, started), verdict, parcel.attempt)
@@ -82,9 +85,9 @@ class Returns:
             self._channel.gate.settled(self._errand.priority, self._count)
             self._page.progressed()
             self._count = 0
-        if self._accepted:
-            accepted, self._accepted = self._accepted, {}
-            outcomes = Outcomes(self._errand.token, *_ARRIVED, ended, (), alike=accepted)
+        if self._accepted or self._named:
+            outcomes = Outcomes(self._errand.token, *_ARRIVED, ended, self._named, alike=self._accepted)
+            self._accepted, self._named = {}, []
             self._fit.metrics.attempt(self._channel.name, _TAKEN, len(outcomes))
             self._hand_over(outcomes)
         if self._others:

@@ -39,6 +39,7 @@ class _Plan:
     upper: int | None
     zone_sets: int
     in_flight: int | None
+    fresh: int
     msg_type: str
     purpose: str
     cohort: str
@@ -62,13 +63,12 @@ def plan_page(conn: Connection, job: PlanJob, *, window: int, now: datetime) -> 
     if found is None:
         return Planned(0, done=True)
     plan = _Plan(*found)
-    before = plan.cursor
     at = micros(now)
     inserted = _follow(conn, plan, window, at) if plan.depth != _OWN else _own(conn, plan, window, at)
     if inserted:
         tally.move(conn, plan.seq, plan.channel, {State.QUEUED: inserted})
     if not plan.waiting:
-        _keep(conn, plan, before=before)
+        _keep(conn, plan)
         run(conn, sql.BEGUN, {"seq": plan.seq})
     if plan.done:
         close_if_done(conn, plan.seq, at)
@@ -138,6 +138,7 @@ def _terms(conn: Connection, plan: _Plan, at: int) -> dict[str, Any]:
     return {
         "seq": plan.seq,
         "channel": plan.channel,
+        "fresh": plan.fresh,
         "cohort": plan.cohort,
         "purpose": purpose_bit(Purpose(plan.purpose)),
         "now": at,
@@ -145,8 +146,7 @@ def _terms(conn: Connection, plan: _Plan, at: int) -> dict[str, Any]:
     }
 
 
-def _keep(conn: Connection, plan: _Plan, *, before: int) -> None:
-    """`before` is where the window began: nothing was born behind it."""
+def _keep(conn: Connection, plan: _Plan) -> None:
     run(
         conn,
         sql.KEEP,
@@ -158,7 +158,6 @@ def _keep(conn: Connection, plan: _Plan, *, before: int) -> None:
             "upper": plan.upper,
             "zone_sets": plan.zone_sets,
             "in_flight": plan.in_flight,
-            "before": before,
             "done": plan.done,
         },
     )

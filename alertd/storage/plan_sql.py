@@ -1,7 +1,8 @@
 """The statements of plan.py.
 
 A delivery is born with `due_at` 0, fresh: the first attempt waits for no clock, wherever that is set. Fresh ones are
-claimed in the order of their endpoints, beyond `plan.fresh`, which steps back where some are born behind it.
+claimed in the order of their endpoints, beyond `plan.fresh`, which never steps back: what is born behind it is due at
+1, as early, and found by `delivery_waiting`.
 What follows must not overtake an attempt that is out: who has one, of any ancestor, is left to the next pass.
 """
 
@@ -17,7 +18,7 @@ WHERE p.done = 0 AND p.held = 0 ORDER BY p.priority, p.broadcast DESC, p.alert_s
 """
 
 PLAN: Final = """
-SELECT p.alert_seq, p.channel, p.broadcast, p.depth, p.cursor, p.upper, p.zone_sets, p.in_flight,
+SELECT p.alert_seq, p.channel, p.broadcast, p.depth, p.cursor, p.upper, p.zone_sets, p.in_flight, p.fresh,
        a.msg_type, a.purpose, a.cohort, a.targets
 FROM plan p JOIN alert a ON a.seq = p.alert_seq
 WHERE p.alert_seq = :seq AND p.channel = :channel AND p.done = 0 AND p.held = 0
@@ -25,7 +26,7 @@ WHERE p.alert_seq = :seq AND p.channel = :channel AND p.done = 0 AND p.held = 0
 
 KEEP: Final = """
 UPDATE plan SET depth = :depth, cursor = :cursor, upper = :upper, zone_sets = :zone_sets, in_flight = :in_flight,
-                fresh = min(fresh, :before), done = :done
+                done = :done
 WHERE alert_seq = :seq AND channel = :channel
 """
 
@@ -42,7 +43,7 @@ SELECT max(id), count(*) FROM (
 
 OWN: Final = """
 INSERT INTO delivery (alert_seq, channel, endpoint_id, language, blocks, state, due_at, attempts, exposed, created_at)
-SELECT :seq, :channel, id, language, blocks, 'queued', 0, 0, 0, :now FROM (
+SELECT :seq, :channel, id, language, blocks, 'queued', id <= :fresh, 0, 0, :now FROM (
   SELECT e.id, s.language,
     CASE s.min_rank WHEN 1 THEN :whole1 WHEN 2 THEN :whole2 WHEN 3 THEN :whole3 ELSE :whole4 END
     | CASE WHEN :zoned THEN coalesce((
@@ -81,8 +82,8 @@ SELECT max(endpoint_id), count(*) FROM (
 FOLLOW: Final = f"""
 INSERT INTO delivery (alert_seq, channel, endpoint_id, language, blocks, state, due_at, attempts, exposed, created_at,
                       thread)
-SELECT :seq, :channel, id, language, coalesce(nullif(blocks, 0), {EVERY_BLOCK}), 'queued', 0, 0, 0, :now,
-       thread
+SELECT :seq, :channel, id, language, coalesce(nullif(blocks, 0), {EVERY_BLOCK}), 'queued', id <= :fresh, 0, 0,
+       :now, thread
 FROM (
   SELECT e.id, s.language, coalesce(d.ref, d.thread) AS thread,
     CASE s.min_rank WHEN 1 THEN :whole1 WHEN 2 THEN :whole2 WHEN 3 THEN :whole3 ELSE :whole4 END

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Final
 
 import orjson
 from sqlalchemy import Connection
@@ -24,12 +25,18 @@ from alertd.storage.connect import insert, run, scalar
 from alertd.storage.database import Database
 from alertd.storage.types import instant_or_none, micros_or_none
 
+_EMPTY_PAGES: Final = 4
+"""Pages of endpoints that have all gone, retired in one transaction: accepts wait behind it."""
+
 
 def claim(conn: Connection, channel: str, priority: int, *, limit: int, now: datetime, lease: float) -> Claim | None:
     """Lease the most pressing page of a lane. What was due to an endpoint that has gone is retired on the way."""
     at = micros(now)
     lane = {"channel": channel, "priority": priority, "now": at}
-    while (found := run(conn, sql.HEADS, lane).fetchone()) is not None:
+    for _ in range(_EMPTY_PAGES):
+        found = run(conn, sql.HEADS, lane).fetchone()
+        if found is None:
+            break
         alert_seq, alert_id, fresh, some_fresh, _ = found
         which = {"alert_seq": alert_seq, "channel": channel, "now": at, "limit": limit}
         page = sql.FRESH if some_fresh else sql.DUE

@@ -9,6 +9,7 @@ import pytest
 from alertd.app import specs
 from alertd.core import dispatch
 from alertd.domain.delivery import Accepted, Retry
+from alertd.ports.stores import NewAlert, Stored
 from alertd.sandbox.fake import FakeAdapter
 from alertd.sandbox.faults import Fault, Faults, Kind
 from tests.integration.fake_house import CHANNELS, FakeHouse, alert, fake_house, settings_of
@@ -88,6 +89,34 @@ async def test_a_reload_over_a_hanging_provider_leaves_nothing_in_flight(tmp_pat
         await it.house.channels.apply(specs(changed), drain=0.2)
         await it.settled(sent)
         assert (await it.receipts(sent))["people"]["delivered"] == 2
+
+
+async def test_a_post_accepted_while_its_channel_is_taken_away_goes_out_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with fake_house(tmp_path) as it:
+        store, stored, answer = it.house.store, asyncio.Event(), asyncio.Event()
+        accept = store.accept
+
+        async def slow(_: object, new: NewAlert) -> Stored:
+            taken = await accept(new)
+            assert set(taken.claims) == {"square"}
+            stored.set()
+            await answer.wait()
+            return taken
+
+        monkeypatch.setattr(type(store), "accept", slow)
+        sending = asyncio.create_task(it.send(channels=["square"]))
+        await asyncio.wait_for(stored.wait(), 20)
+        with_it = it.house.current.settings
+        without = CHANNELS.replace('[channels.square]\nadapter = "fake"\naddressed = false\n', "")
+        await it.house.channels.apply(specs(settings_of(tmp_path, without)))
+        answer.set()
+        sent = await sending
+        await _until(it, sent, "square", queued=1)
+        await it.house.channels.apply(specs(with_it))
+        await it.settled(sent)
+        assert len(it.providers["square"].parcels) == 1
 
 
 async def test_no_drill_goes_out_on_a_channel_that_lost_its_mark(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from tests.integration.store_stand import (
     plan_all,
     rows_of,
     sent,
+    sql,
     state_of,
     states,
 )
@@ -232,4 +233,28 @@ async def test_superseding_is_done_in_bounded_steps(tmp_path: Path) -> None:
         await store.accept(following(first.alert, MsgType.CANCEL, PUSH))
         assert [await store.supersede(NOW, limit=4) for _ in range(4)] == [4, 4, 2, 0]
         assert (await store.get_alert(first.alert.id)).settled_at == NOW
+        check_whole(tmp_path)
+
+
+async def test_what_is_planned_behind_the_cursor_is_found_without_looking_again(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await enrolled(store, 6)
+        first = new(PUSH)
+        await store.accept(first)
+        await plan_all(store)
+        flying = await claimed(store, limit=2)
+        await store.settle(outcomes(await claimed(store), Event.ACCEPT))
+        await store.accept(following(first.alert, MsgType.UPDATE, PUSH))
+        await plan_all(store)
+        early = await claimed(store)
+        assert len(early.delivery_ids) == 4
+        await store.settle(outcomes(early, Event.ACCEPT))
+        passed = sql(tmp_path, "SELECT max(fresh) FROM plan")
+        await store.settle(outcomes(flying, Event.ACCEPT))
+        await plan_all(store)
+        assert sql(tmp_path, "SELECT max(fresh) FROM plan") == passed, "those sent already would be looked at again"
+        assert sql(tmp_path, "SELECT DISTINCT due_at FROM delivery WHERE state = 'queued'") == [(1,)]
+        late = await claimed(store)
+        assert {row.endpoint_id for row in rows_of(late)} == {row.endpoint_id for row in rows_of(flying)}
+        await store.settle(outcomes(late, Event.ACCEPT))
         check_whole(tmp_path)

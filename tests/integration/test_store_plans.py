@@ -42,6 +42,7 @@ from alertd.storage import (
 BIG = ("delivery", "endpoint", "subscriber", "audit", "alert", "idempotency", "plan", "tally", "selected")
 
 TERMS: Mapping[str, Any] = {
+    "digest": "d",
     "alert_id": "a5", "alert_seq": 5, "after": 10, "at": 1, "batch": "{}", "before": 10, "by": "x", "channel": "push", "channels": '["push"]',
     "claimed_at": 1, "cohort": "public", "cursor": 0, "depth": 1, "due_at": None, "id": "a5",
     "identifier": "i5", "ids": "[1,2]", "key": "k", "keys": "[]", "known": 0, "limit": 100, "now": 1, "owner": "o",

@@ -5,7 +5,7 @@ from typing import Final
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from adapters.exchange import Reply
-from adapters.webpush.http2.fields import Field, Fields
+from adapters.webpush.http2.fields import READ, Field, Fields
 from adapters.webpush.http2.frames import Code, StreamFault
 
 MAX_LIST: Final = 65_536
@@ -51,9 +51,9 @@ def _reply(fields: list[Field]) -> Reply:
     status = fields[0][1]
     if len(status) != 3 or not status.isdigit() or status < b"100" or int(status) == _CONFLICT:  # noqa: PLR2004
         raise StreamFault(Code.PROTOCOL_ERROR, "not a status of HTTP/2")
-    if any(name.startswith(b":") or name != name.lower() for name, _ in fields[1:]):
+    if not all(name in READ for name, _ in fields[1:]):
         raise StreamFault(Code.PROTOCOL_ERROR, "a second pseudo-header, or a name in upper case")
-    headers = CIMultiDict((_text(name), _text(value)) for name, value in fields[1:])
+    headers = CIMultiDict([(_text(name), _text(value)) for name, value in fields[1:]])
     return Reply(int(status), CIMultiDictProxy(headers))
 
 

@@ -14,7 +14,8 @@ from hpack.table import HeaderTable
 from adapters.webpush.http2.frames import Code, ConnectionFault
 from adapters.webpush.http2.huffman import Huffman
 
-_READ: Final = frozenset({b"location", b"retry-after"})
+READ: Final = frozenset({b"location", b"retry-after"})
+"""The fields, besides :status, whose values somebody reads."""
 _OVERHEAD: Final = 32  # RFC 9113, section 6.5.2
 _STATIC: Final = len(HeaderTable.STATIC_TABLE)
 _MAX_NAMES: Final = 256
@@ -126,7 +127,7 @@ class Fields:
 
 
 def _entry(name: bytes, value: bytes) -> _Entry:
-    matters = name in _READ or name.startswith(b":") or name != name.lower()
+    matters = name in READ or name.startswith(b":") or name != name.lower()
     return _Entry(name, value, len(name) + len(value) + _OVERHEAD, matters)
 
 
