@@ -61,27 +61,46 @@ class Relay:
 
 @pytest.fixture
 def relay() -> Iterator[Relay]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
     with tempfile.TemporaryDirectory(prefix="postfix-", dir="/tmp") as name:
         home = Path(name)
         home.chmod(0o755)
-        for folder in ("etc", "queue", "data"):
-            (home / folder).mkdir()
-        os.chown(home / "data", pwd.getpwnam("postfix").pw_uid, -1)
-        (home / "etc/main.cf").write_text(MAIN.format(home=home))
-        (home / "etc/refused").write_text("/^citizen[0-9]*7@/ 550 5.1.1 no such mailbox\n")
-        services = re.sub(r"(?m)^smtp +inet.*$", f"127.0.0.1:{port} inet n - n - - smtpd", MASTER.read_text())
-        (home / "etc/master.cf").write_text(re.sub(r"(?m)^(\S+ +\S+ +\S+ +\S+ +)y", r"\1n", services))  # no chroot
-        for more in ("dynamicmaps.cf", "postfix-files", "post-install"):
-            shutil.copy(Path("/etc/postfix") / more, home / "etc")
-        command = [str(POSTFIX), "-c", str(home / "etc")]
-        subprocess.run([*command, "start"], check=True, capture_output=True, timeout=30)
+        port, command = _started(home)
         try:
             yield Relay(home, port)
         finally:
             subprocess.run([*command, "stop"], check=True, capture_output=True, timeout=30)
+
+
+def _started(home: Path) -> tuple[int, list[str]]:
+    """Its port, and how to command it. Tried three times: somebody else may be given the port between."""
+    for attempt in range(3):
+        place = home / str(attempt)
+        port = _installed(place)
+        command = [str(POSTFIX), "-c", str(place / "etc")]
+        tried = subprocess.run([*command, "start"], check=False, capture_output=True, text=True, timeout=60)
+        if tried.returncode == 0:
+            (home / "log").symlink_to(place / "log")
+            return port, command
+        subprocess.run([*command, "abort"], check=False, capture_output=True, timeout=30)
+    log = place / "log"
+    raise AssertionError(f"Postfix does not start: {tried.stderr}{log.read_text() if log.exists() else ''}")
+
+
+def _installed(home: Path) -> int:
+    """A configuration for this test alone; the port it will listen on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    for folder in ("etc", "queue", "data"):
+        (home / folder).mkdir(parents=True)
+    os.chown(home / "data", pwd.getpwnam("postfix").pw_uid, -1)
+    (home / "etc/main.cf").write_text(MAIN.format(home=home))
+    (home / "etc/refused").write_text("/^citizen[0-9]*7@/ 550 5.1.1 no such mailbox\n")
+    services = re.sub(r"(?m)^smtp +inet.*$", f"127.0.0.1:{port} inet n - n - - smtpd", MASTER.read_text())
+    (home / "etc/master.cf").write_text(re.sub(r"(?m)^(\S+ +\S+ +\S+ +\S+ +)y", r"\1n", services))  # no chroot
+    for more in ("dynamicmaps.cf", "postfix-files", "post-install"):
+        shutil.copy(Path("/etc/postfix") / more, home / "etc")
+    return port
 
 
 async def test_refusals_in_the_middle_of_bursts(relay: Relay) -> None:
