@@ -18,7 +18,8 @@ _IDLE_PAUSE = 5.0
 class Planner:
     """Takes the most pressing job anew for every page, so that an emergency overtakes a newsletter being planned.
 
-    Jobs of one priority take turns, so that an alert's first page is out on every channel before its second on any.
+    Jobs of one priority take turns, so that an alert's first page is out on every channel before its second on any;
+    but every other page is the oldest job's, so that no stream of new alerts keeps it waiting for ever.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Planner:
         self._waiting: list[PlanJob] = []
         self._had_turn: list[PlanJob] = []
         self._windows: dict[str, int] = {}
+        self._oldest_next = False
 
     async def run(self) -> None:
         """Until cancelled: a page is one transaction, so there is nothing to finish."""
@@ -52,7 +54,8 @@ class Planner:
         job = await self._next()
         if job is None:
             return False
-        self._had_turn.append(job)
+        if job not in self._had_turn:
+            self._had_turn.append(job)
         window = self._windows.get(job.alert_id, WINDOW)
         planned = await self._store.plan_page(job, window=window, now=self._fit.clock.now())
         self._look_further(job, window, planned)
@@ -75,7 +78,11 @@ class Planner:
             self._windows[job.alert_id] = WINDOW
 
     async def _next(self) -> PlanJob | None:
-        """The next of the most pressing jobs that has not had its turn; when all have, they begin anew."""
+        """The next of the most pressing jobs that has not had its turn, or the oldest of them; when all had theirs,
+        they begin anew."""
+        self._oldest_next = not self._oldest_next
+        if not self._oldest_next:
+            return await self._store.next_plan(self._waiting)
         job = await self._store.next_plan([*self._waiting, *self._had_turn])
         if self._had_turn and (job is None or job.priority > self._had_turn[-1].priority):
             self._had_turn.clear()

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
-from tests.acceptance.town import MONTELUPO
+from tests.acceptance.town import MONTELUPO, free_port
+from tests.bench import sinks
 from tests.bench.figures import quantile
 from tests.bench.measure import Bench, Contestant, Figure, Group, Outcome, Section, Target, rounds
-from tests.bench.pushtown import Day, PushTown
+from tests.bench.pushtown import Day, PushTown, push_town
 from tests.bench.sinks import Nginx
 from tests.bench.stage import ELSEWHERE, emergency
 
@@ -25,7 +26,15 @@ _FEWEST = 10
 _Sink = Callable[[], AbstractAsyncContextManager[Nginx]]
 
 
-async def measure(bench: Bench, here: PushTown, sink: _Sink) -> Section:
+async def measure(bench: Bench) -> list[Section]:
+    trust = sinks.authority(bench.folder)
+    async with push_town(bench.folder / "town", bench.pick(100_000, 10_000), free_port(), trust) as here:
+        await here.settle_in()
+        sink = partial(sinks.nginx, bench.folder / "sink", trust, port=here.port, keepalive=sinks.PATIENT)
+        return [await _section(bench, here, sink)]
+
+
+async def _section(bench: Bench, here: PushTown, sink: _Sink) -> Section:
     play = partial(_play, here, sink)
     return await rounds(
         bench,

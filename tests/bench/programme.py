@@ -29,6 +29,7 @@ PARTS = {
     "telegram": "how much of the provider's 30 a second is used",
     "growth": "cost from 1,000 to 1,000,000 recipients, memory",
     "decrypt": "every push read, no envelope used twice, independent readers",
+    "calm": "accepting alerts while 100,000 pushes go out",
     "accept": "an emergency in the middle of a newsletter",
     "isolation": "what a channel in trouble costs the others",
 }
