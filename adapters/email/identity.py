@@ -1,4 +1,4 @@
-"""The names under which a channel writes: author, list, Message-IDs, envelope senders. Made once at opening."""
+"""The names under which a channel writes: author, list, Message-IDs. Made once at opening."""
 
 import hashlib
 import re
@@ -51,15 +51,6 @@ class Identity:
             digest = hashlib.sha256(identifier.encode("utf-8", "surrogatepass")).hexdigest()
             identifier = f"h-{digest[:32]}"
         return f"<{identifier}.", f"@{self.author.domain}>"
-
-    def envelope_sender(self, delivery_id: int) -> str:
-        """Where a bounce of this delivery comes back to (VERP)."""
-        return f"{self.bounce_local}+{delivery_id}@{self.bounce_domain}" if self.verp else self.bounce_address
-
-    @property
-    def bounce_address(self) -> str:
-        """The envelope sender before VERP."""
-        return f"{self.bounce_local}@{self.bounce_domain}"
 
 
 def is_message_id(text: str) -> bool:

@@ -40,7 +40,7 @@ class Origin:
         clock: Clock,
         fallback: Fallback,
         end: Callable[[list[Outcome]], None],
-        over: Callable[[str], None],
+        over: "Callable[[str, Origin], None]",
         *,
         connect_within: float,
         connections: int,
@@ -198,4 +198,4 @@ class Origin:
             self._sweep_in(SWEEP if busy else IDLE_SWEEP)
         else:
             self._brisk, self._timer = False, None
-            self._over(self._name)
+            self._over(self._name, self)

@@ -113,9 +113,10 @@ class Pipes:
             connections=self._connections,
         )
 
-    def _over(self, origin: str) -> None:
+    def _over(self, name: str, origin: Origin) -> None:
         """Nothing of it is left: anyone may name a new one, so none is kept for ever."""
-        self._origins.pop(origin, None)
+        if self._origins.get(name) is origin:
+            del self._origins[name]
 
     def _end(self, outcomes: list[Outcome]) -> None:
         if not self._ended and outcomes:

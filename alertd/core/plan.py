@@ -10,6 +10,9 @@ WINDOW = 5_000
 WIDEST = 80_000
 """Looking costs a fraction of inserting, so where nobody is found this bounds the transaction as well."""
 
+OLDEST_EVERY = 4
+"""One page in so many is the oldest job's, whoever else has not had his turn."""
+
 _IN_FLIGHT_PAUSE = 0.05
 _STORE_PAUSE = 1.0
 _IDLE_PAUSE = 5.0
@@ -19,7 +22,7 @@ class Planner:
     """Takes the most pressing job anew for every page, so that an emergency overtakes a newsletter being planned.
 
     Jobs of one priority take turns, so that an alert's first page is out on every channel before its second on any;
-    but every other page is the oldest job's, so that no stream of new alerts keeps it waiting for ever.
+    but every so many pages one is the oldest job's, so that no stream of new alerts keeps it waiting for ever.
     """
 
     def __init__(
@@ -32,7 +35,7 @@ class Planner:
         self._waiting: list[PlanJob] = []
         self._had_turn: list[PlanJob] = []
         self._windows: dict[str, int] = {}
-        self._oldest_next = False
+        self._pages = 0
 
     async def run(self) -> None:
         """Until cancelled: a page is one transaction, so there is nothing to finish."""
@@ -80,8 +83,8 @@ class Planner:
     async def _next(self) -> PlanJob | None:
         """The next of the most pressing jobs that has not had its turn, or the oldest of them; when all had theirs,
         they begin anew."""
-        self._oldest_next = not self._oldest_next
-        if not self._oldest_next:
+        self._pages += 1
+        if self._pages % OLDEST_EVERY == 0:
             return await self._store.next_plan(self._waiting)
         job = await self._store.next_plan([*self._waiting, *self._had_turn])
         if self._had_turn and (job is None or job.priority > self._had_turn[-1].priority):

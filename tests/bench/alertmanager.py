@@ -11,6 +11,7 @@ import aiohttp
 
 from tests.acceptance.town import free_port
 from tests.bench.measure import Skipped, program
+from tests.bench.programs import end
 
 _START, _STOP = 20.0, 5.0
 _HEAD = """
@@ -72,14 +73,7 @@ async def alertmanager(folder: Path, urls: list[str]) -> AsyncIterator[Alertmana
         await _ready(process, url, folder / "alertmanager.log")
         yield Alertmanager(url, process.pid)
     finally:
-        if process.returncode is None:
-            process.terminate()
-            try:
-                async with asyncio.timeout(_STOP):
-                    await process.wait()
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+        await end(process, _STOP)
 
 
 async def _ready(process: asyncio.subprocess.Process, url: str, log: Path) -> None:

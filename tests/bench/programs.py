@@ -124,3 +124,15 @@ def resident(pid: int) -> int:
 def _children() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+async def end(process: asyncio.subprocess.Process, seconds: float = 10.0) -> None:
+    """SIGTERM, and SIGKILL to what has not ended after so many seconds."""
+    if process.returncode is None:
+        process.terminate()
+        try:
+            async with asyncio.timeout(seconds):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()

@@ -16,6 +16,7 @@ import trustme
 
 from tests.acceptance.town import free_port
 from tests.bench.measure import Skipped, program
+from tests.bench.programs import end
 
 KEEPALIVE_REQUESTS = 1_000
 """nginx's own default: after so many requests it ends the connection (on HTTP/2 with GOAWAY)."""
@@ -158,7 +159,7 @@ async def _running(argv: Sequence[str | Path], output: Path, port: int) -> Async
         await _listening(process, port, output)
         yield process.pid
     finally:
-        await _end(process)
+        await end(process, _STOP)
 
 
 async def _listening(process: asyncio.subprocess.Process, port: int, output: Path) -> None:
@@ -173,14 +174,3 @@ async def _listening(process: asyncio.subprocess.Process, port: int, output: Pat
                 writer.close()
                 return
             await asyncio.sleep(0.01)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        process.terminate()
-        try:
-            async with asyncio.timeout(_STOP):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()

@@ -14,6 +14,7 @@ from alertd.sandbox.description import Description
 from alertd.sandbox.remote import RemoteSandbox
 from tests.acceptance.place import BOT, MAIL, PUSH
 from tests.acceptance.town import ROOT, Town, alert
+from tests.bench.programs import end
 
 CHANNELS = (PUSH, MAIL, BOT)
 ELSEWHERE = "048017"  # Firenze: where the probes live
@@ -69,14 +70,7 @@ async def stand_ins(folder: Path) -> AsyncIterator[StandIns]:
         async with RemoteSandbox(description.control_url) as remote:
             yield StandIns(remote, description, folder)
     finally:
-        if process.returncode is None:
-            process.terminate()
-            try:
-                async with asyncio.timeout(_STOP):
-                    await process.wait()
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+        await end(process, _STOP)
 
 
 async def enrol(town: Town, stand: StandIns, count: int, zone: str, *, start: int = 0) -> None:

@@ -698,7 +698,7 @@ def test_names_are_stable_and_safe():
         assert re.fullmatch(r"<h-[0-9a-f]{32}\.7@xn--perch-fsa\.example>", identity.message_id(odd, 7))
         assert identity.message_id(odd, 7) == identity.message_id(odd, 7)
     assert identity.message_id("a:1", 7) != identity.message_id("a:2", 7)
-    assert identity.envelope_sender(12) == "Allerta.PC+12@xn--perch-fsa.example"
+    assert (identity.bounce_local, identity.bounce_domain) == ("Allerta.PC", "xn--perch-fsa.example")
 
 
 def test_rendering_is_pure_and_survives_strange_texts(tmp_path):
