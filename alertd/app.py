@@ -28,6 +28,7 @@ from alertd.core.preview import Previews
 from alertd.core.report import Reports
 from alertd.core.settle import Settler
 from alertd.core.sweep import Sweeper
+from alertd.core.vigil import Vigil
 from alertd.core.words.render import Renderer
 from alertd.domain.alert import Purpose
 from alertd.domain.retry import RetryPolicy
@@ -76,6 +77,7 @@ class House:
     channels: Channels
     planner: Planner
     settler: Settler
+    vigil: Vigil
     sweeper: Sweeper
     web: FastAPI
 
@@ -127,7 +129,8 @@ def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
     settler = Settler(store, fit, chance=random.random, policy=lambda: current.retry)
     letters = Letters(store)
     handover = Handover(store, letters, fit)
-    lanes = Lanes(store, Dispatcher(store, letters, settler, fit), handover, fit)
+    vigil = Vigil(store, fit)
+    lanes = Lanes(store, Dispatcher(store, letters, settler, vigil, fit), handover, fit)
 
     def tools_of(channel: str) -> Tools:
         return Tools(
@@ -191,6 +194,7 @@ def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
         channels=channels,
         planner=Planner(store, fit),
         settler=settler,
+        vigil=vigil,
         sweeper=Sweeper(store, store, fit, Retention()),
         web=create_app(services),
     )

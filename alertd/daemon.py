@@ -68,6 +68,7 @@ async def living(house: House, notifier: Notifier) -> AsyncIterator[list[asyncio
         house.fittings.log.warning("queued again what was in flight when the last daemon ended", deliveries=recovered)
     server = _Server(_server_config(house))
     settling = asyncio.create_task(house.settler.run(), name="settler")
+    watching = asyncio.create_task(house.vigil.run(), name="vigil")
     await house.channels.apply(specs(house.current.settings))
     planning = asyncio.create_task(house.planner.run(), name="planner")
     sweeping = asyncio.create_task(house.sweeper.run(), name="sweeper")
@@ -75,7 +76,7 @@ async def living(house: House, notifier: Notifier) -> AsyncIterator[list[asyncio
     await _bootstrap(house)
     serving = asyncio.create_task(server.serve(sockets=sockets), name="server")
     beating = asyncio.create_task(_beat(notifier, house.store), name="watchdog")
-    core = [settling, planning, sweeping, serving]
+    core = [settling, watching, planning, sweeping, serving]
     try:
         _announce(house, sockets)
         _leave_alone_what_stays()
@@ -90,7 +91,7 @@ async def living(house: House, notifier: Notifier) -> AsyncIterator[list[asyncio
         await house.channels.close(DRAIN)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(house.settler.drained(), FLUSH)
-        for task in (settling, beating):
+        for task in (settling, watching, beating):
             task.cancel()
         await asyncio.gather(*core, beating, return_exceptions=True)
 

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from alertd.core.audience import Carrier, choose, cohort_of, refuse_channels, targets_of
-from alertd.core.dispatch import LEASE
 from alertd.core.fittings import Fittings
 from alertd.core.handover import Handover
 from alertd.core.submission import Accepted, Identity, Submission, checked
+from alertd.core.vigil import LEASE
 from alertd.domain.alert import Alert, AlertState, Purpose
 from alertd.domain.priority import priority_of
 from alertd.domain.problems import InFlight, Invalid, Problem, Unavailable
@@ -20,6 +21,7 @@ from alertd.ports.adapter import Service
 from alertd.ports.stores import ChannelPlan, IdempotencyKey, IntakeStore, NewAlert, Stored, StoredAlert, Token
 from alertd.ports.territory import Territory
 
+_NOT_YET: Final = 0  # the number of an alert whose row is being written
 _SWEPT = timedelta(seconds=10)
 """The sweeper looks more often than this of itself; each time it is rung costs two transactions."""
 
@@ -161,10 +163,12 @@ class Acceptance:
         """
         self._.fittings.revoked.add(new.ancestors)
         writing = asyncio.ensure_future(self._.store.accept(new))
-        writing.add_done_callback(lambda done: self._written(done, new))
+        words = asyncio.ensure_future(self._.handover.prepare(_stored(new, _NOT_YET), sorted(new.at_once)))
+        writing.add_done_callback(lambda done: self._written(done, new, words))
         return await asyncio.shield(writing)
 
-    def _written(self, done: "asyncio.Future[Stored]", new: NewAlert) -> None:
+    def _written(self, done: "asyncio.Future[Stored]", new: NewAlert, words: "asyncio.Future[None]") -> None:
+        words.cancel()
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
         claimed = 0
         if error is not None:

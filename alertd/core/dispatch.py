@@ -1,8 +1,6 @@
 """Dispatch: carry one claim through an adapter, and account for every parcel of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import repeat
@@ -15,14 +13,11 @@ from alertd.core.open_channel import OpenChannel
 from alertd.core.page import GatedPage
 from alertd.core.returns import Returns
 from alertd.core.settle import Settler
+from alertd.core.vigil import Vigil
 from alertd.domain.delivery import Reason, Refused, Retry
 from alertd.domain.problems import Unavailable
 from alertd.ports.adapter import Parcel
 from alertd.ports.stores import Claim, StoredAlert, Told, WorkStore
-
-LEASE = 60.0
-STUCK = 150.0
-"""Seconds without a verdict after which an adapter is taken to be broken; adapters' own timeouts are shorter."""
 
 AGAIN = timedelta(seconds=5)
 """When to try again what an adapter's bug or an unreadable store kept from being tried."""
@@ -31,8 +26,9 @@ AGAIN = timedelta(seconds=5)
 class Dispatcher:
     """Knows how to carry a claim; the lanes decide when."""
 
-    def __init__(self, store: WorkStore, letters: Letters, settler: Settler, fittings: Fittings) -> None:
+    def __init__(self, store: WorkStore, letters: Letters, settler: Settler, vigil: Vigil, fittings: Fittings) -> None:
         self._store = store
+        self._vigil = vigil
         self._settler = settler
         self._fit = fittings
         self._letters = letters
@@ -42,7 +38,7 @@ class Dispatcher:
         account = Account(claim.delivery_ids)
         channel.gate.enter(priority)
         try:
-            async with self._leased(claim.token):
+            with self._vigil.leased(claim.token):
                 for told in claim.told:
                     await self._tell(_Load(channel, priority, claim.token, claim.alert_id, account), told)
         finally:
@@ -92,7 +88,8 @@ class Dispatcher:
         """Through the adapter; whatever it does, every parcel taken has its verdict and the others their due time."""
         failed = False
         try:
-            await self._watched(load.channel, page, returns)
+            async with self._vigil.watched(load.channel.name, page):
+                await load.channel.adapter.send(page, returns)
         except asyncio.CancelledError:
             returns.rest(Retry(Reason.INTERRUPTED))
             raise
@@ -105,23 +102,6 @@ class Dispatcher:
             again = self._fit.clock.now() + AGAIN if failed or page.open else None
             for delivery_id, due in page.left:
                 load.account.defer((delivery_id,), due or again)
-
-    async def _watched(self, channel: OpenChannel, page: GatedPage, returns: Returns) -> None:
-        """Run the adapter, and give up on it when it has stopped settling."""
-        sending = asyncio.ensure_future(channel.adapter.send(page, returns))
-        try:
-            while not sending.done():
-                watch = asyncio.ensure_future(self._fit.clock.sleep(STUCK / 3))
-                await asyncio.wait((sending, watch), return_when=asyncio.FIRST_COMPLETED)
-                watch.cancel()
-                if not sending.done() and page.taken and page.idle_for > STUCK:
-                    self._fit.log.error("adapter stuck", channel=channel.name, unsettled=len(page.taken))
-                    break
-        finally:
-            sending.cancel()
-            await asyncio.wait((sending,))
-        if not sending.cancelled():
-            sending.result()
 
     async def _put_back(self, channel: OpenChannel, priority: int, token: int, account: Account) -> None:
         """Release what was neither tried nor settled, and wake the lane: it may be due before the lane would look."""
@@ -137,22 +117,6 @@ class Dispatcher:
                     await self._fit.clock.sleep(1.0)
         if account:
             self._fit.bells.ring_lane(channel.name, priority)
-
-    @asynccontextmanager
-    async def _leased(self, token: int) -> AsyncIterator[None]:
-        async def extend() -> None:
-            while True:
-                await self._fit.clock.sleep(LEASE / 3)
-                try:
-                    await self._store.extend(token, until=self._fit.clock.now() + timedelta(seconds=LEASE))
-                except Unavailable as error:
-                    self._fit.log.error("a lease could not be extended", error=str(error))
-
-        extender = asyncio.ensure_future(extend())
-        try:
-            yield
-        finally:
-            extender.cancel()
 
     def _first(self, channel: str, stored: StoredAlert, at: datetime) -> None:
         if self._letters.first_on(channel, stored.alert.id):

@@ -1,20 +1,30 @@
 """Claims made in the very transaction that accepts an alert, on their way to the lanes that carry them."""
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, Protocol
 
 from alertd.core.fittings import Fittings
 from alertd.core.letters import Letters
 from alertd.core.open_channel import OpenChannel
+from alertd.domain.blocks import EVERY_BLOCK
 from alertd.domain.problems import Unavailable
 from alertd.ports.stores import Claim, StoredAlert, WorkStore
 
 _STORE_PAUSE: Final = 1.0
 _PATIENCE: Final = 2.0
 """Seconds a channel that closes waits until what it leaves is put back; at the next start the store takes it back."""
+
+
+class Taker(Protocol):
+    """A lane."""
+
+    def offer(self, claim: Claim) -> bool:
+        """Carry it at once if there is room; whether it does. If not, it waits until the lane takes it."""
+        ...
 
 
 class Handover:
@@ -25,19 +35,21 @@ class Handover:
         self._letters = letters
         self._fit = fittings
         self._open: dict[str, OpenChannel] = {}
+        self._takers: dict[str, Mapping[int, Taker]] = {}
         self._given: dict[tuple[str, int], deque[Claim]] = {}
         self._late: deque[tuple[str, int, Claim]] = deque()
         self._returning: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def serving(self, channel: OpenChannel) -> AsyncIterator[None]:
-        """While the lanes of a channel run."""
+    async def serving(self, channel: OpenChannel, takers: Mapping[int, Taker]) -> AsyncIterator[None]:
+        """While the lanes of a channel run; `takers` by priority."""
         self._open[channel.name] = channel
+        self._takers[channel.name] = takers
         try:
             yield
         finally:
             if self._open.get(channel.name) is channel:  # else its successor did not wait for it, and takes the rest
-                del self._open[channel.name]
+                del self._open[channel.name], self._takers[channel.name]
                 for key in [key for key in self._given if key[0] == channel.name]:
                     self._late += [(*key, claim) for claim in self._given.pop(key)]
             if self._late:
@@ -53,17 +65,27 @@ class Handover:
             and channel.gate.circuits.channel_closed_until() is None
         )
 
+    async def prepare(self, stored: StoredAlert, channels: Iterable[str]) -> None:
+        """Put the posts of an alert that is being stored into words, one after the other, so that they are ready when
+        it is. Cancel it then: what is left is made where it is carried, and so is what fails here."""
+        for name in channels:
+            channel = self._open.get(name)
+            if channel is not None:
+                with contextlib.suppress(Exception):
+                    self._letters.message(channel, stored, language="", blocks=EVERY_BLOCK)
+                await asyncio.sleep(0)
+
     def give(self, stored: StoredAlert, claims: Mapping[str, Claim]) -> None:
         """What was claimed for an alert just stored."""
         if not claims:
             return
         self._letters.keep(stored)
         for channel, claim in claims.items():
-            if channel in self._open:
+            if channel not in self._open:
+                self._late.append((channel, stored.priority, claim))
+            elif not self._takers[channel][stored.priority].offer(claim):
                 self._given.setdefault((channel, stored.priority), deque()).append(claim)
                 self._fit.bells.lane(channel, stored.priority).nudge()
-            else:
-                self._late.append((channel, stored.priority, claim))
         if self._late:
             self._put_back_soon()
 

@@ -1,12 +1,14 @@
 """Lanes: one queue per channel and priority. The emergency's lanes are its own; nothing else may borrow them."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
-from alertd.core.dispatch import LEASE, Dispatcher
+from alertd.core.dispatch import Dispatcher
 from alertd.core.fittings import Fittings
 from alertd.core.handover import Handover
 from alertd.core.open_channel import OpenChannel
+from alertd.core.vigil import LEASE
 from alertd.domain.priority import PRIORITIES
 from alertd.domain.problems import Unavailable
 from alertd.ports.adapter import Traits
@@ -38,45 +40,35 @@ class Lanes:
 
     async def run(self, channel: OpenChannel) -> None:
         """Until the channel's gate stops: then what is in flight is finished and the rest released."""
-        async with self._handover.serving(channel), asyncio.TaskGroup() as group:
-            for priority in PRIORITIES:
-                group.create_task(self._lane(channel, priority))
+        lanes = {priority: _Lane(channel, priority, self._dispatcher, self._fit) for priority in PRIORITIES}
+        async with self._handover.serving(channel, lanes), asyncio.TaskGroup() as group:
+            for lane in lanes.values():
+                group.create_task(self._keep(lane))
 
     def ring(self, channels: Iterable[str]) -> None:
         """Wake their lanes, e.g. to notice that their gate has stopped."""
         for channel in channels:
             self._fit.bells.ring_channel(channel)
 
-    async def _lane(self, channel: OpenChannel, priority: int) -> None:
-        pages: set[asyncio.Task[None]] = set()
+    async def _keep(self, lane: "_Lane") -> None:
+        channel, priority = lane.channel, lane.priority
         clock, bell = self._fit.clock, self._fit.bells.lane(channel.name, priority)
-        most = pages_in_flight(channel.traits)
         look = clock.monotonic()  # when the store is asked next; what is handed over does not hasten it
-        try:
+        async with lane.open():
             while not channel.gate.stopping:
                 if bell.hush():
                     look = clock.monotonic()
                 claim = self._handover.take(channel.name, priority)
                 if claim is None and clock.monotonic() >= look:
-                    claim = await self._claim(channel, priority)
+                    with lane.reserved():
+                        claim = await self._claim(channel, priority)
                     if claim is None:
                         look = clock.monotonic() + await self._pause(channel, priority)
                 if claim is None:
                     await bell.wait(clock, look - clock.monotonic())
                     continue
-                self._fit.failpoint("claim")
-                page = asyncio.create_task(self._dispatcher.carry(channel, priority, claim))
-                pages.add(page)
-                page.add_done_callback(pages.discard)
-                if len(pages) >= most:
-                    await asyncio.wait(pages, return_when=asyncio.FIRST_COMPLETED)
-            if pages:
-                await asyncio.wait(pages)
-        finally:
-            for page in pages:
-                page.cancel()
-            if pages:
-                await asyncio.wait(pages)
+                lane.start(claim)
+                await lane.room()
 
     async def _claim(self, channel: OpenChannel, priority: int) -> Claim | None:
         if channel.gate.circuits.channel_closed_until() is not None:
@@ -112,6 +104,62 @@ class Lanes:
         if due is None or not moments:
             return _IDLE_PAUSE
         return min(_IDLE_PAUSE, max(0.005, (max(moments) - now).total_seconds()))
+
+
+class _Lane:
+    """The pages in flight of one lane, and room for more while it is open."""
+
+    def __init__(self, channel: OpenChannel, priority: int, dispatcher: Dispatcher, fittings: Fittings) -> None:
+        self.channel = channel
+        self.priority = priority
+        self._dispatcher = dispatcher
+        self._fit = fittings
+        self._pages: set[asyncio.Task[None]] = set()
+        self._most = pages_in_flight(channel.traits)
+        self._reserved = 0
+        self._open = False
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Left in peace, it waits for its pages; otherwise it ends them."""
+        self._open = True
+        try:
+            yield
+            self._open = False
+            if self._pages:
+                await asyncio.wait(self._pages)
+        finally:
+            self._open = False
+            for page in self._pages:
+                page.cancel()
+            if self._pages:
+                await asyncio.wait(self._pages)
+
+    @contextmanager
+    def reserved(self) -> Iterator[None]:
+        """Room for a claim that is being made."""
+        self._reserved += 1
+        try:
+            yield
+        finally:
+            self._reserved -= 1
+
+    def offer(self, claim: Claim) -> bool:
+        """Start it at once if there is room; whether it was."""
+        if not self._open or self.channel.gate.stopping or len(self._pages) + self._reserved >= self._most:
+            return False
+        self.start(claim)
+        return True
+
+    def start(self, claim: Claim) -> None:
+        self._fit.failpoint("claim")
+        page = asyncio.create_task(self._dispatcher.carry(self.channel, self.priority, claim))
+        self._pages.add(page)
+        page.add_done_callback(self._pages.discard)
+
+    async def room(self) -> None:
+        while len(self._pages) >= self._most:
+            await asyncio.wait(self._pages, return_when=asyncio.FIRST_COMPLETED)
 
 
 def pages_in_flight(traits: Traits) -> int:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from alertd.domain.alert import Alert, Info
 
 MAX_BLOCKS = 60
+EVERY_BLOCK = 2**MAX_BLOCKS - 1
+"""The mask of what is told to all, as on a broadcast channel."""
 
 
 @dataclass(frozen=True, slots=True)

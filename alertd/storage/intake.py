@@ -28,11 +28,11 @@ VALUES (:id, :identifier, :sender, :sent, :content, :status, :msg_type, :scope, 
 """
 _PLANS: Final = """
 INSERT INTO plan (alert_seq, channel, broadcast, priority, held, depth, cursor, fresh, zone_sets, done, cut)
-SELECT :seq, value->>0, value->>2, :priority, :held, :depth, -1, -1, 0, 0, 0 FROM json_each(:channels)
+SELECT :seq, value->>0, value->>2, :priority, :held, :depth, -1, value->>5 - 1, 0, value->>5, 0 FROM json_each(:channels)
 """
 _TALLIES: Final = """
-INSERT INTO tally (alert_seq, channel, adapter, broadcast, provable, idempotent, priority)
-SELECT :seq, value->>0, value->>1, value->>2, value->>3, value->>4, :priority FROM json_each(:channels)
+INSERT INTO tally (alert_seq, channel, adapter, broadcast, provable, idempotent, sending, priority)
+SELECT :seq, value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, :priority FROM json_each(:channels)
 """
 
 
@@ -86,7 +86,7 @@ def _insert(conn: Connection, new: NewAlert) -> int:
             "msg_type": alert.msg_type,
             "scope": alert.scope,
             "purpose": alert.purpose,
-            "state": new.state,
+            "state": AlertState.ACTIVE if new.at_once else new.state,
             "priority": new.priority,
             "cohort": new.cohort,
             "targets": json_text([[target.zone, target.bit, target.severity] for target in new.targets]),
@@ -100,7 +100,10 @@ def _insert(conn: Connection, new: NewAlert) -> int:
 
 def _insert_channels(conn: Connection, new: NewAlert, seq: int, *, depth: int) -> None:
     channels = json_text(
-        [[plan.channel, plan.adapter, int(plan.broadcast), plan.provable, int(plan.idempotent)] for plan in new.plans]
+        [
+            [p.channel, p.adapter, int(p.broadcast), p.provable, int(p.idempotent), int(p.channel in new.at_once)]
+            for p in new.plans
+        ]
     )
     common = {"seq": seq, "channels": channels, "priority": new.priority}
     held = new.state is AlertState.DRAFT

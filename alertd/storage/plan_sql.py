@@ -8,9 +8,7 @@ What follows must not overtake an attempt that is out: who has one, of any ances
 
 from typing import Final
 
-from alertd.domain.blocks import MAX_BLOCKS
-
-EVERY_BLOCK: Final = 2**MAX_BLOCKS - 1
+from alertd.domain.blocks import EVERY_BLOCK
 
 NEXT: Final = """
 SELECT p.alert_seq, a.id, p.channel, p.priority, p.broadcast FROM plan p JOIN alert a ON a.seq = p.alert_seq

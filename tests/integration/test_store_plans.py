@@ -17,7 +17,6 @@ from alertd.domain.alert import AlertState
 from alertd.domain.delivery import State
 from alertd.storage import (
     alerts,
-    at_once,
     audience,
     audit,
     completion,
@@ -80,10 +79,6 @@ STATEMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
     "follow post": (plan_sql.FOLLOW_POST, (UNIQUE + "delivery",)),
     "in flight": (plan_sql.IN_FLIGHT, ("SEARCH t USING PRIMARY KEY",)),
-    "claim posts": (at_once.CLAIM, (UNIQUE + "delivery", "SEARCH l USING INTEGER PRIMARY KEY")),
-    "posts planned": (at_once.PLANNED, ("SEARCH plan USING PRIMARY KEY",)),
-    "posts counted": (at_once.COUNTED, ("SEARCH tally USING PRIMARY KEY",)),
-    "posts": (at_once.POSTS, (UNIQUE + "delivery",)),
     "new zone sets": (selection.NEW_SETS, ("INTEGER PRIMARY KEY",)),
     "heads of a lane": (work_sql.HEADS, ("tally_waiting", "delivery_waiting", FRESH, "SEARCH p USING PRIMARY KEY")),
     "fresh page": (work_sql.FRESH, (FRESH, "SEARCH e USING INTEGER PRIMARY KEY")),

@@ -57,9 +57,38 @@ def _channel(name: str) -> OpenChannel:
     return OpenChannel(**{**nothing, "name": name})
 
 
+class _Lane:
+    """Has room for so many claims."""
+
+    def __init__(self, room: int = 0) -> None:
+        self.carried: list[Claim] = []
+        self._room = room
+
+    def offer(self, claim: Claim) -> bool:
+        if len(self.carried) == self._room:
+            return False
+        self.carried.append(claim)
+        return True
+
+
+def _lanes(room: int = 0) -> dict[int, _Lane]:
+    return {0: _Lane(room)}
+
+
+async def test_a_lane_with_room_carries_at_once_and_takes_the_rest_later() -> None:
+    house, lanes = _House(), _lanes(room=1)
+    async with house.handover.serving(_channel("square"), lanes):
+        house.give(square=1)
+        house.give(square=2)
+        assert lanes[0].carried == [_claim(1)]
+        assert house.handover.take("square", 0) == _claim(2)
+        assert house.handover.take("square", 0) is None
+    assert house.store.released == []
+
+
 async def test_a_claim_whose_channel_closed_during_the_commit_goes_back_at_once() -> None:
     house = _House()
-    async with house.handover.serving(_channel("square")):
+    async with house.handover.serving(_channel("square"), _lanes()):
         pass
     bell = house.fit.bells.lane("square", 0)
     bell.hush()
@@ -73,7 +102,7 @@ async def test_channels_that_close_together_put_back_each_claim_once() -> None:
     house = _House()
 
     async def one(name: str, token: int) -> None:
-        async with house.handover.serving(_channel(name)):
+        async with house.handover.serving(_channel(name), _lanes()):
             house.give(**{name: token})
 
     await asyncio.gather(one("a", 1), one("b", 2), one("c", 3))
@@ -92,7 +121,7 @@ async def test_a_store_that_refuses_is_asked_again() -> None:
 
 async def test_a_channel_that_ends_late_leaves_its_successor_alone() -> None:
     house = _House()
-    old, new = (house.handover.serving(_channel("square")) for _ in range(2))
+    old, new = (house.handover.serving(_channel("square"), _lanes()) for _ in range(2))
     await old.__aenter__()
     await new.__aenter__()
     await old.__aexit__(None, None, None)
