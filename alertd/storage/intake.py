@@ -28,7 +28,8 @@ VALUES (:id, :identifier, :sender, :sent, :content, :status, :msg_type, :scope, 
 """
 _PLANS: Final = """
 INSERT INTO plan (alert_seq, channel, broadcast, priority, held, depth, cursor, fresh, zone_sets, done, cut)
-SELECT :seq, value->>0, value->>2, :priority, :held, :depth, -1, value->>5 - 1, 0, value->>5, 0 FROM json_each(:channels)
+SELECT :seq, value->>0, value->>2, :priority, :held, :depth, -1, value->>5 - 1, 0, value->>5, 0
+FROM json_each(:channels)
 """
 _TALLIES: Final = """
 INSERT INTO tally (alert_seq, channel, adapter, broadcast, provable, idempotent, sending, priority)
