@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -162,13 +163,12 @@ class Acceptance:
         commit itself, not by whoever waited for it.
         """
         self._.fittings.revoked.add(new.ancestors)
-        writing = asyncio.ensure_future(self._.store.accept(new))
-        words = asyncio.ensure_future(self._.handover.prepare(_stored(new, _NOT_YET), sorted(new.at_once)))
-        writing.add_done_callback(lambda done: self._written(done, new, words))
+        words = partial(self._.handover.prepare, _stored(new, _NOT_YET), sorted(new.at_once))
+        writing = asyncio.ensure_future(self._.store.accept(new, meanwhile=words if new.at_once else None))
+        writing.add_done_callback(lambda done: self._written(done, new))
         return await asyncio.shield(writing)
 
-    def _written(self, done: "asyncio.Future[Stored]", new: NewAlert, words: "asyncio.Future[None]") -> None:
-        words.cancel()
+    def _written(self, done: "asyncio.Future[Stored]", new: NewAlert) -> None:
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
         claimed = 0
         if error is not None:

@@ -14,6 +14,8 @@ from alertd.domain.blocks import EVERY_BLOCK
 from alertd.domain.problems import Unavailable
 from alertd.ports.stores import Claim, StoredAlert, WorkStore
 
+AT_ONCE: Final = 8
+"""Posts of an alert that start before anything else happens; the caller's answer goes before the others."""
 _STORE_PAUSE: Final = 1.0
 _PATIENCE: Final = 2.0
 """Seconds a channel that closes waits until what it leaves is put back; at the next start the store takes it back."""
@@ -39,6 +41,7 @@ class Handover:
         self._given: dict[tuple[str, int], deque[Claim]] = {}
         self._late: deque[tuple[str, int, Claim]] = deque()
         self._returning: asyncio.Task[None] | None = None
+        self._preparing: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def serving(self, channel: OpenChannel, takers: Mapping[int, Taker]) -> AsyncIterator[None]:
@@ -65,9 +68,12 @@ class Handover:
             and channel.gate.circuits.channel_closed_until() is None
         )
 
-    async def prepare(self, stored: StoredAlert, channels: Iterable[str]) -> None:
-        """Put the posts of an alert that is being stored into words, one after the other, so that they are ready when
-        it is. Cancel it then: what is left is made where it is carried, and so is what fails here."""
+    def prepare(self, stored: StoredAlert, channels: Iterable[str]) -> None:
+        """Put the posts of an alert that is being stored into words, one after the other, until it is given: what is
+        left then is made where it is carried, and so is what fails here."""
+        self._preparing = asyncio.create_task(self._prepare(stored, channels))
+
+    async def _prepare(self, stored: StoredAlert, channels: Iterable[str]) -> None:
         for name in channels:
             channel = self._open.get(name)
             if channel is not None:
@@ -77,13 +83,15 @@ class Handover:
 
     def give(self, stored: StoredAlert, claims: Mapping[str, Claim]) -> None:
         """What was claimed for an alert just stored."""
+        if self._preparing is not None:
+            self._preparing.cancel()
         if not claims:
             return
         self._letters.keep(stored)
-        for channel, claim in claims.items():
+        for number, (channel, claim) in enumerate(claims.items()):
             if channel not in self._open:
                 self._late.append((channel, stored.priority, claim))
-            elif not self._takers[channel][stored.priority].offer(claim):
+            elif number >= AT_ONCE or not self._takers[channel][stored.priority].offer(claim):
                 self._given.setdefault((channel, stored.priority), deque()).append(claim)
                 self._fit.bells.lane(channel, stored.priority).nudge()
         if self._late:

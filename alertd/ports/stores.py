@@ -4,7 +4,7 @@ Every method that changes anything is one transaction, with its audit row in it.
 change raises `Unavailable` and has stored nothing. Times are aware datetimes in UTC.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -141,8 +141,9 @@ class StoredAlert:
 
 
 class IntakeStore(Protocol):
-    async def accept(self, new: NewAlert) -> Stored:
-        """Write it all or nothing.
+    async def accept(self, new: NewAlert, *, meanwhile: Callable[[], None] | None = None) -> Stored:
+        """Write it all or nothing. `meanwhile` is called from the loop when only the disk has still to write; it may
+        be called and the write fail all the same.
 
         Raises Conflict where an ancestor may no longer be followed.
         """

@@ -33,14 +33,16 @@ class Database:
         self._writer = writer
         self._readers = readers
 
-    async def write(self, work: Callable[[Connection], T], *, urgent: bool = False) -> T:
-        """Run `work` in a transaction; returns once it is durable.
+    async def write(
+        self, work: Callable[[Connection], T], *, urgent: bool = False, meanwhile: Callable[[], None] | None = None
+    ) -> T:
+        """Run `work` in a transaction; returns once it is durable. `meanwhile` is called while the disk writes.
 
         Whatever `work` raises undoes its changes alone. Raises Unavailable where the database refuses. If the
         caller is cancelled the change is made all the same.
         """
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._writer.submit(Job(work, future, urgent))
+        self._writer.submit(Job(work, future, urgent, meanwhile))
         result: T = await future
         return result
 

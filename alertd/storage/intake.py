@@ -1,5 +1,6 @@
 """Accepting an alert: everything it needs in one transaction, in few statements, because a caller waits."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -131,8 +132,8 @@ class IntakePart:
 
     _db: Database
 
-    async def accept(self, new: NewAlert) -> Stored:
-        return await self._db.write(partial(accept, new=new), urgent=True)
+    async def accept(self, new: NewAlert, *, meanwhile: Callable[[], None] | None = None) -> Stored:
+        return await self._db.write(partial(accept, new=new), urgent=True, meanwhile=meanwhile)
 
     async def answer(self, owner: str, key: str) -> Answer | None:
         return await self._db.read(partial(answer, owner=owner, key=key), urgent=True)

@@ -12,11 +12,13 @@ from sqlalchemy import Connection
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """`work` runs on the thread that owns the connection; `future` belongs to the event loop."""
+    """`work` runs on the thread that owns the connection; `future` belongs to the event loop, and so does `meanwhile`:
+    it is called when all is said and only the disk has still to write."""
 
     work: Callable[[Connection], Any]
     future: asyncio.Future[Any]
     urgent: bool
+    meanwhile: Callable[[], None] | None = None
 
 
 class JobQueue:

@@ -117,6 +117,7 @@ class Writer:
             with self._gate.writing():
                 self._raw.execute("BEGIN IMMEDIATE")
                 self._fill(done)
+                self._tell(done)
                 self._raw.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever it was, every job of the group must hear of it
             self._abandon(done, error)
@@ -133,6 +134,13 @@ class Writer:
             self._run_job(job, done)
             urgent = urgent or job.urgent
         self._urgent_groups = self._urgent_groups + 1 if urgent else 0
+
+    def _tell(self, done: list[_Done]) -> None:
+        """The loop has a processor to itself now, until the disk has written."""
+        for entry in done:
+            if entry.job.meanwhile is not None and entry.error is None:
+                with contextlib.suppress(RuntimeError):
+                    self._loop.call_soon_threadsafe(entry.job.meanwhile)
 
     def _next(self, *, first: bool, urgent_only: bool) -> Job | None:
         """Urgent jobs first, but ordinary ones are not left for ever."""
