@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,8 +99,8 @@ async def test_a_post_accepted_while_its_channel_is_taken_away_goes_out_when_it_
         store, stored, answer = it.house.store, asyncio.Event(), asyncio.Event()
         accept = store.accept
 
-        async def slow(_: object, new: NewAlert) -> Stored:
-            taken = await accept(new)
+        async def slow(_: object, new: NewAlert, **more: Any) -> Stored:
+            taken = await accept(new, **more)
             assert set(taken.claims) == {"square"}
             stored.set()
             await answer.wait()
