@@ -25,6 +25,8 @@ from alertd.storage.types import purpose_bit
 
 _OWN: Final = 0
 _START: Final = -1
+_FEW: Final = 2_000
+"""Subscribers that are planned in one step: some milliseconds, which an accept may have to wait."""
 
 
 @dataclass(slots=True)
@@ -80,6 +82,9 @@ def _own(conn: Connection, plan: _Plan, window: int, at: int) -> int:
     if plan.broadcast:
         plan.done = True
         return run(conn, sql.POST, {"seq": plan.seq, "channel": plan.channel, "now": at}).rowcount
+    if plan.cursor == _START and (inserted := _few(conn, plan, min(window, _FEW), at)) is not None:
+        plan.done = True
+        return inserted
     lane = {"channel": plan.channel}
     if plan.upper is None:
         plan.upper = scalar(conn, sql.UPPER, lane) or 0
@@ -91,6 +96,16 @@ def _own(conn: Connection, plan: _Plan, window: int, at: int) -> int:
     terms = {**_terms(conn, plan, at), "cursor": plan.cursor, "until": until}
     plan.cursor = until
     return run(conn, sql.OWN, terms).rowcount
+
+
+def _few(conn: Connection, plan: _Plan, most: int, at: int) -> int | None:
+    """All of an audience of few at once; None where they are more, or everybody."""
+    terms = _terms(conn, plan, at)
+    if not terms["zoned"] or any(terms[mask] for mask in selection.WHOLE):
+        return None
+    if scalar(conn, sql.FEW, {"seq": plan.seq, "limit": most + 1}) > most:
+        return None
+    return run(conn, sql.OWN_FEW, terms).rowcount
 
 
 def _follow(conn: Connection, plan: _Plan, window: int, at: int) -> int:

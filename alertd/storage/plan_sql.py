@@ -55,6 +55,24 @@ SELECT :seq, :channel, id, language, blocks, 'queued', id <= :fresh, 0, 0, :now 
 ON CONFLICT DO NOTHING
 """
 
+FEW: Final = """
+SELECT count(*) FROM (
+  SELECT 1 FROM selected x CROSS JOIN subscriber s ON s.zone_set = x.zone_set AND s.min_rank = x.min_rank
+  WHERE x.alert_seq = :seq LIMIT :limit
+)
+"""
+
+OWN_FEW: Final = """
+INSERT INTO delivery (alert_seq, channel, endpoint_id, language, blocks, state, due_at, attempts, exposed, created_at)
+SELECT :seq, :channel, e.id, s.language, x.blocks, 'queued', e.id <= :fresh, 0, 0, :now
+FROM selected x CROSS JOIN subscriber s ON s.zone_set = x.zone_set AND s.min_rank = x.min_rank
+  CROSS JOIN endpoint e ON e.subscriber_seq = s.seq
+WHERE x.alert_seq = :seq AND e.channel = :channel AND e.state = 'active'
+  AND s.cohort = :cohort AND s.purposes & :purpose <> 0
+ON CONFLICT DO NOTHING
+"""
+"""As OWN, by zone instead of by endpoint: what it costs depends on who lives there, not on the whole town."""
+
 POST: Final = f"""
 INSERT INTO delivery (alert_seq, channel, endpoint_id, language, blocks, state, due_at, attempts, exposed, created_at)
 VALUES (:seq, :channel, 0, '', {EVERY_BLOCK}, 'queued', 0, 0, 0, :now)

@@ -18,6 +18,7 @@ from alertd.ports.stores import Target
 from alertd.storage.connect import run
 
 RANKS: Final = (1, 2, 3, 4)
+WHOLE: Final = tuple(f"whole{rank}" for rank in RANKS)
 
 NEW_SETS: Final = "SELECT id, zones FROM zone_set WHERE id > :known ORDER BY id"
 _SELECT: Final = """
@@ -66,7 +67,7 @@ def targets_of(text: str) -> Sequence[Target]:
 
 def whole(matcher: Matcher) -> dict[str, int]:
     """The parameters :whole1 … :whole4 and :zoned of the statements that select endpoints."""
-    masks = {f"whole{rank}": matcher.everywhere(rank) for rank in RANKS}
+    masks = {name: matcher.everywhere(rank) for name, rank in zip(WHOLE, RANKS, strict=True)}
     return {**masks, "zoned": int(matcher.zoned)}
 
 

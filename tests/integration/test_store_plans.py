@@ -72,6 +72,11 @@ STATEMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "last endpoint": (plan_sql.UPPER, ("endpoint_active",)),
     "own window": (plan_sql.OWN_WINDOW, ("endpoint_active (channel=? AND id>? AND id<?)",)),
     "own page": (plan_sql.OWN, ("endpoint_active", "SEARCH s USING INTEGER PRIMARY KEY", "SEARCH x USING PRIMARY KEY")),
+    "few": (plan_sql.FEW, ("SEARCH x USING PRIMARY KEY", "subscriber_by_zone_set")),
+    "own few": (
+        plan_sql.OWN_FEW,
+        ("SEARCH x USING PRIMARY KEY", "subscriber_by_zone_set", "endpoint_by_subscriber"),
+    ),
     "follow window": (plan_sql.FOLLOW_WINDOW, (UNIQUE + "delivery",)),
     "follow page": (
         plan_sql.FOLLOW,

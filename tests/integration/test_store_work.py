@@ -61,7 +61,8 @@ async def test_an_alert_goes_to_those_it_selects_and_is_complete(tmp_path: Path)
         check_whole(tmp_path)
 
 
-async def test_blocks_are_the_union_over_a_subscribers_zones(tmp_path: Path) -> None:
+@pytest.mark.parametrize("window", [1, 1_000], ids=["endpoint by endpoint", "by zone"])
+async def test_blocks_are_the_union_over_a_subscribers_zones(tmp_path: Path, window: int) -> None:
     async with opened(tmp_path) as store:
         people = {
             "one": a_subscriber("one", zones=("A",)),
@@ -69,11 +70,17 @@ async def test_blocks_are_the_union_over_a_subscribers_zones(tmp_path: Path) -> 
             "mild": a_subscriber("mild", zones=("A", "B"), min_severity=Severity.EXTREME),
             "all": a_subscriber("all", zones=("*",)),
             "none": a_subscriber("none", zones=("C",)),
+            "drill": a_subscriber("drill", zones=("A",), cohort=Cohort.EXERCISE),
+            "news": a_subscriber("news", zones=("A",), purposes=(Purpose.SERVICE,)),
+            "gone": a_subscriber(
+                "gone", Endpoint("push", "https://push.example.net/gone", state=EndpointState.GONE), zones=("A",)
+            ),
+            "mail": a_subscriber("mail", mail("mail"), zones=("A",)),
         }
         await store.enrol(list(people.values()), actor="import")
         targets = (Target("A", 1, 3), Target("A", 2, 4), Target("B", 2, 4), Target("B", 4, 1), Target("C", 8, 0))
         await store.accept(new(PUSH, targets=targets))
-        await plan_all(store)
+        await plan_all(store, window=window)
         got = {row.address.rpartition("/")[2]: row.blocks for row in rows_of(await claimed(store))}
         assert got == {"one": 3, "both": 7, "mild": 2, "all": 7}
 
