@@ -118,6 +118,7 @@ class Acceptance:
             plans=plans,
             targets=targets_of(alert),
             idempotency=key,
+            on_word_of=token.digest,
         )
 
     async def refuse_empty(self, new: NewAlert) -> None:

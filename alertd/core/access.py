@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections import OrderedDict
 
 from alertd.domain.alert import Status
 from alertd.domain.problems import Forbidden, Invalid, Problem
@@ -21,6 +22,7 @@ SCOPES = frozenset(
     }
 )
 _LONGEST_NAME = 100
+_MOST_SEEN = 256
 MODES = frozenset(status.value for status in Status)
 
 
@@ -28,10 +30,25 @@ class Access:
     def __init__(self, store: TokenStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._seen: OrderedDict[str, Token] = OrderedDict()
 
     async def authenticate(self, secret: str) -> Token | None:
         """The live token of this secret. Looked up by digest, so its time says nothing of the secret."""
-        return await self._store.find_token(_digest(secret))
+        digest = _digest(secret)
+        token = await self._store.find_token(digest)
+        if token is None:
+            self._seen.pop(digest, None)
+        else:
+            self._seen[digest] = token
+            if len(self._seen) > _MOST_SEEN:
+                self._seen.popitem(last=False)
+        return token
+
+    async def recognise(self, secret: str) -> Token | None:
+        """As `authenticate`, but from memory where it was seen before, which spares a caller in haste the way to the
+        store. It may have been revoked since: only for what the store confirms with the very change it makes
+        (`NewAlert.on_word_of`); what is refused before that must be refused after `authenticate`."""
+        return self._seen.get(_digest(secret)) or await self.authenticate(secret)
 
     async def create(self, name: str, scopes: frozenset[str], modes: frozenset[str] | None, *, actor: str) -> str:
         """Make a token and return its secret, which is not kept. Raises Invalid, Conflict."""

@@ -34,6 +34,10 @@ class InFlight(Conflict):
     """The same request is being answered right now: ask again in a moment."""
 
 
+class Unauthorized(RuntimeError):
+    """The caller's token was revoked; nothing was stored."""
+
+
 class Forbidden(RuntimeError):
     """The caller is known but may not do this."""
 

@@ -92,7 +92,8 @@ class NewAlert:
     `ancestors` are the ids of the alerts this one follows (Update, Cancel), nearest first and transitive;
     `ends` says what becomes of the nearest ones. `cohort` is who may be reached. A draft has state DRAFT and its
     plans lie still until it is approved. `deadline`: nothing is sent after it. `at_once` are broadcast channels whose
-    one delivery is to be claimed in the same transaction, under a lease of `lease` seconds.
+    one delivery is to be claimed in the same transaction, under a lease of `lease` seconds. `on_word_of` is the digest
+    of the caller's token, empty where the house itself speaks.
     """
 
     alert: Alert
@@ -109,6 +110,7 @@ class NewAlert:
     idempotency: IdempotencyKey | None = None
     at_once: frozenset[str] = frozenset()
     lease: float = 60.0
+    on_word_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ class IntakeStore(Protocol):
         """Write it all or nothing. `meanwhile` is called from the loop when only the disk has still to write; it may
         be called and the write fail all the same.
 
-        Raises Conflict where an ancestor may no longer be followed.
+        Raises Unauthorized where the token is not live, Conflict where an ancestor may no longer be followed.
         """
         ...
 

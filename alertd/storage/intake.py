@@ -7,15 +7,17 @@ from typing import Final
 from sqlalchemy import Connection
 
 from alertd.domain.alert import AlertState
+from alertd.domain.problems import Unauthorized
 from alertd.domain.times import micros
 from alertd.ports.stores import Answer, IdempotencyKey, NewAlert, Stored, StoredAlert
 from alertd.storage import alerts, audit, follow
 from alertd.storage.at_once import claim_posts
-from alertd.storage.connect import insert, run
+from alertd.storage.connect import insert, run, scalar
 from alertd.storage.content import dump_alert
 from alertd.storage.database import Database
 from alertd.storage.types import json_text
 
+_LIVE: Final = "SELECT EXISTS (SELECT 1 FROM token WHERE digest = :digest AND revoked_at IS NULL)"
 _REMEMBER: Final = """
 INSERT INTO idempotency (owner, key, fingerprint, body, created_at) VALUES (:owner, :key, :fingerprint, :body, :at)
 ON CONFLICT DO NOTHING
@@ -39,7 +41,9 @@ SELECT :seq, value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, :
 
 
 def accept(conn: Connection, new: NewAlert) -> Stored:
-    """Write it all, or nothing where the key was used. Raises Conflict, NotFound."""
+    """Write it all, or nothing where the key was used. Raises Unauthorized, Conflict, NotFound."""
+    if new.on_word_of and not scalar(conn, _LIVE, {"digest": new.on_word_of}):
+        raise Unauthorized("this token is not known, or was revoked")
     if new.idempotency is not None:
         known = _remember(conn, new.idempotency, micros(new.accepted_at))
         if known is not None:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from alertd.core.access import Access, holds
 from alertd.domain.problems import Forbidden
 from alertd.ports.stores import Token
+from alertd.web.problems import CHALLENGE, INVALID_TOKEN
 
 BEARER = HTTPBearer(
     scheme_name="bearer",
@@ -18,11 +19,14 @@ BEARER = HTTPBearer(
     description="A token made with `alertd token create`. `admin` holds every scope.",
 )
 
+Authenticate = Callable[[str], Awaitable[Token | None]]
+"""A method of Access."""
+
 Guard = Callable[..., Awaitable[Token]]
 """A FastAPI dependency: the caller's token, once its scopes were checked."""
 
 
-async def admit(request: Request, access: Access, *any_of: str) -> Token:
+async def admit(request: Request, authenticate: Authenticate, *any_of: str) -> Token:
     """The caller's token, which holds at least one of these scopes. Raises HTTPException 401, Forbidden.
 
     A missing, a malformed and a wrong token all cost the same one look-up by digest.
@@ -30,7 +34,7 @@ async def admit(request: Request, access: Access, *any_of: str) -> Token:
     header = request.headers.get("authorization", "")
     scheme, _, secret = header.partition(" ")
     is_bearer = scheme.lower() == "bearer"
-    token = await access.authenticate(secret.strip() if is_bearer else "")
+    token = await authenticate(secret.strip() if is_bearer else "")
     if token is None or not is_bearer:
         raise _unauthorized(given=bool(header))
     request.state.token = token.name
@@ -45,16 +49,13 @@ def requires(access: Access, *any_of: str) -> Guard:
     async def guard(
         request: Request, _documented: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
     ) -> Token:
-        return await admit(request, access, *any_of)
+        return await admit(request, access.authenticate, *any_of)
 
     return guard
 
 
 def _unauthorized(*, given: bool) -> HTTPException:
     """RFC 6750, section 3: a request without any credentials is not told an error code."""
-    challenge = 'Bearer realm="alertd"'
     if given:
-        return HTTPException(
-            401, "this token is not known, or was revoked", {"WWW-Authenticate": f'{challenge}, error="invalid_token"'}
-        )
-    return HTTPException(401, "send a token: Authorization: Bearer …", {"WWW-Authenticate": challenge})
+        return HTTPException(401, "this token is not known, or was revoked", dict(INVALID_TOKEN))
+    return HTTPException(401, "send a token: Authorization: Bearer …", {"WWW-Authenticate": CHALLENGE})

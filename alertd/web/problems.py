@@ -12,11 +12,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from alertd.domain.problems import Conflict, Forbidden, InFlight, Invalid, NotFound, Problem, Unavailable
+from alertd.domain.problems import Conflict, Forbidden, InFlight, Invalid, NotFound, Problem, Unauthorized, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 50
 """A request may have a hundred thousand faults; this many are told."""
+
+CHALLENGE = 'Bearer realm="alertd"'
+INVALID_TOKEN: Mapping[str, str] = {"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"'}
+"""RFC 6750, section 3."""
 
 _LOC_LENGTH = 100
 _RETRY_AFTER = "5"
@@ -67,6 +71,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(NotFound, _plain(404))
     app.add_exception_handler(InFlight, _plain(409, {"Retry-After": "1"}))
     app.add_exception_handler(Conflict, _plain(409))
+    app.add_exception_handler(Unauthorized, _plain(401, INVALID_TOKEN))
     app.add_exception_handler(Forbidden, _plain(403))
     app.add_exception_handler(Unavailable, _plain(503, {"Retry-After": _RETRY_AFTER}))
 

@@ -37,6 +37,7 @@ PARTS = {
 DAILY = ("push", "mail", "broadcast")
 """What --quick does by itself, in some minutes."""
 _WHOLE = {"whole": 90 * 60.0, "quick": 8 * 60.0}  # seconds after which something is wrong
+_ROUNDS = {"whole": 3, "quick": 1}
 _KEPT = ROOT / "build" / "bench"
 _PAGE = ROOT / "BENCHMARKS.md"
 
@@ -48,7 +49,7 @@ class Evening:
         self.console = console
         self.size = "quick" if wanted.quick else "whole"
         self.parts: list[str] = wanted.only or list(DAILY if wanted.quick else PARTS)
-        self.rounds: int = wanted.rounds
+        self.rounds: int = wanted.rounds or _ROUNDS[self.size]
         self.folder: str = wanted.folder
         self.check: bool = wanted.check
         self.keep: bool = wanted.keep
@@ -166,6 +167,6 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--check", action="store_true", help="write nothing; 1 if a ratio is worse than the one kept")
     parser.add_argument("--keep", action="store_true", help="keep a quick run's ratios too")
-    parser.add_argument("--rounds", type=int, default=3, help="how often everybody plays")
+    parser.add_argument("--rounds", type=int, help="how often everybody plays; 3, or once in a quick run")
     parser.add_argument("--folder", default="/var/tmp", help="on the disk whose fsync is to be measured")
     return parser.parse_args()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from alertd.domain.audit import AuditEntry, first_break
 from alertd.domain.delivery import State
+from alertd.storage.store import Store
 from tests.integration.api_stand import ALERT, MONTELUPO, Stand, citizen, standing
 
 EVERY = ("alerts:send", "alerts:read", "alerts:approve", "subscribers:read", "subscribers:write")
@@ -209,3 +211,25 @@ async def test_a_stopping_daemon_ends_the_streams(tmp_path: Path) -> None:
             place.house.web.state.streams.close()
             async with asyncio.timeout(5):
                 assert "event: done" not in [line async for line in lines]
+
+
+async def test_a_token_revoked_on_the_store_is_refused_however_well_known(
+    stand: Stand, client: httpx.AsyncClient
+) -> None:
+    officer = await stand.grant("leaver", "alerts:send")
+    sent = await client.post("/v1/alerts", json=ALERT, headers={**officer, "Idempotency-Key": "k"})
+    assert sent.status_code == 202
+    assert (await client.post("/v1/alerts", json=ALERT, headers=officer)).status_code == 202
+    before = len((await client.get("/v1/alerts")).json()["items"])
+    async with Store.open(stand.house.current.settings.store.url, exclusive=False) as aside:
+        await aside.revoke_token("leaver", actor="admin", at=datetime.now(UTC))
+    for refused in (
+        await client.post("/v1/alerts", json=ALERT, headers=officer),
+        await client.post("/v1/alerts", json=ALERT, headers=officer),
+        await client.post("/v1/alerts", json=ALERT, headers={**officer, "Idempotency-Key": "k"}),
+        await client.post("/v1/alerts", json={"info": []}, headers=officer),
+        await client.post("/v1/alerts", content=b"no JSON", headers=officer),
+    ):
+        assert (refused.status_code, refused.headers["content-type"]) == (401, "application/problem+json")
+        assert 'error="invalid_token"' in refused.headers["www-authenticate"]
+    assert len((await client.get("/v1/alerts")).json()["items"]) == before

@@ -29,7 +29,7 @@ def router(services: Services) -> APIRouter:
     )
     async def metrics(request: Request) -> Response:
         if not _on_loopback(request):
-            await admit(request, services.access, "admin")
+            await admit(request, services.access.authenticate, "admin")
         return Response(services.metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return api
