@@ -4,7 +4,7 @@ from alertd.core.fittings import Fittings
 from alertd.domain.problems import Unavailable
 from alertd.ports.stores import PlanJob, Planned, PlanStore
 
-WINDOW = 5_000
+WINDOW = 2_500
 """Endpoints looked at per transaction: bounds how long an accept can wait behind a page of planning."""
 
 WIDEST = 80_000
@@ -36,11 +36,13 @@ class Planner:
         self._had_turn: list[PlanJob] = []
         self._windows: dict[str, int] = {}
         self._pages = 0
+        self._alone: PlanJob | None = None  # the only one there was, until the bell rings
 
     async def run(self) -> None:
         """Until cancelled: a page is one transaction, so there is nothing to finish."""
         while True:
-            self._fit.bells.plan.hush()
+            if self._fit.bells.plan.hush():
+                self._alone = None
             try:
                 moved = await self._step()
             except Unavailable as error:
@@ -54,13 +56,14 @@ class Planner:
 
     async def _step(self) -> bool:
         """Plan one page; False where every job left waits for something in flight."""
-        job = await self._next()
+        job = self._alone or await self._next()
         if job is None:
             return False
         if job not in self._had_turn:
             self._had_turn.append(job)
         window = self._windows.get(job.alert_id, WINDOW)
         planned = await self._store.plan_page(job, window=window, now=self._fit.clock.now())
+        self._alone = job if planned.alone and not (planned.done or planned.waiting) else None
         self._look_further(job, window, planned)
         self._fit.failpoint("plan")
         if planned.waiting:

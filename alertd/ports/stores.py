@@ -186,11 +186,13 @@ class PlanJob:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """`waiting` means an ancestor still has deliveries in flight: come back when some have settled."""
+    """`waiting` means an ancestor still has deliveries in flight: come back when some have settled. `alone`: no other
+    job was open."""
 
     inserted: int
     done: bool
     waiting: bool = False
+    alone: bool = False
 
 
 class PlanStore(Protocol):

@@ -74,7 +74,8 @@ def plan_page(conn: Connection, job: PlanJob, *, window: int, now: datetime) -> 
         run(conn, sql.BEGUN, {"seq": plan.seq})
     if plan.done:
         close_if_done(conn, plan.seq, at)
-    return Planned(inserted, plan.done, plan.waiting)
+    others = scalar(conn, sql.OTHERS, {"seq": plan.seq, "channel": plan.channel})
+    return Planned(inserted, plan.done, plan.waiting, alone=not others)
 
 
 def _own(conn: Connection, plan: _Plan, window: int, at: int) -> int:

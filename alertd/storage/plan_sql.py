@@ -15,6 +15,10 @@ SELECT p.alert_seq, a.id, p.channel, p.priority, p.broadcast FROM plan p JOIN al
 WHERE p.done = 0 AND p.held = 0 ORDER BY p.priority, p.broadcast DESC, p.alert_seq, p.channel LIMIT :limit
 """
 
+OTHERS: Final = """
+SELECT EXISTS (SELECT 1 FROM plan WHERE done = 0 AND held = 0 AND NOT (alert_seq = :seq AND channel = :channel))
+"""
+
 PLAN: Final = """
 SELECT p.alert_seq, p.channel, p.broadcast, p.depth, p.cursor, p.upper, p.zone_sets, p.in_flight, p.fresh,
        a.msg_type, a.purpose, a.cohort, a.targets

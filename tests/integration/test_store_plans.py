@@ -68,6 +68,7 @@ UNIQUE = "sqlite_autoindex_"
 FRESH = UNIQUE + "delivery_1 (alert_seq=? AND channel=? AND endpoint_id>?)"
 STATEMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "next plan": (plan_sql.NEXT, ("plan_open",)),
+    "other plans": (plan_sql.OTHERS, ("plan_open",)),
     "a plan": (plan_sql.PLAN, ("PRIMARY KEY",)),
     "last endpoint": (plan_sql.UPPER, ("endpoint_active",)),
     "own window": (plan_sql.OWN_WINDOW, ("endpoint_active (channel=? AND id>? AND id<?)",)),
