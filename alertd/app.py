@@ -1,6 +1,7 @@
 """Where everything is built, once, from the settings. Nothing here decides anything about alerts."""
 
 import random
+import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -23,25 +24,32 @@ from alertd.core.handover import Handover
 from alertd.core.intake import Intake, IntakeParts
 from alertd.core.lanes import Lanes
 from alertd.core.letters import Letters
+from alertd.core.pager import Pager, Reminding
+from alertd.core.peers import Peers
 from alertd.core.plan import Planner
 from alertd.core.preview import Previews
+from alertd.core.raising import Raising
 from alertd.core.report import Reports
 from alertd.core.settle import Settler
 from alertd.core.sweep import Sweeper
 from alertd.core.vigil import Vigil
 from alertd.core.words.render import Renderer
-from alertd.domain.alert import Purpose
+from alertd.domain.alert import WHOLE_TERRITORY, Purpose
 from alertd.domain.retry import RetryPolicy
 from alertd.identity import kept_secret, new_id
+from alertd.ingest.desk import Desk
+from alertd.ingest.drafting import Drafter
+from alertd.ingest.gauges import Gauges
+from alertd.ingest.supervisor import Supervisor
 from alertd.ports.adapter import Service, Tools
 from alertd.ports.failpoint import Failpoint, nothing
 from alertd.ports.stores import Retention
 from alertd.ports.territory import Territory
-from alertd.settings import Settings
+from alertd.settings import ConfigError, ConfigProblem, Settings
 from alertd.storage.store import Store
 from alertd.territory import load_territory
 from alertd.web.main import create_app
-from alertd.web.services import Services
+from alertd.web.services import FeedTerms, Services
 
 
 @dataclass(slots=True)
@@ -55,6 +63,14 @@ class Current:
     @property
     def service(self) -> Service:
         return self.settings.speaker
+
+    @property
+    def feeds(self) -> FeedTerms:
+        return FeedTerms(self.settings.feeds.past, self.settings.feeds.limit)
+
+    @property
+    def reminding(self) -> Reminding:
+        return Reminding(self.settings.officers.remind, self.settings.officers.reminders)
 
     @property
     def retry(self) -> RetryPolicy:
@@ -74,11 +90,15 @@ class House:
     fittings: Fittings
     store: Store
     access: Access
+    desk: Desk
+    sources: Supervisor
     channels: Channels
     planner: Planner
     settler: Settler
     vigil: Vigil
     sweeper: Sweeper
+    pager: Pager
+    raising: Raising
     web: FastAPI
 
 
@@ -95,7 +115,24 @@ def current_of(settings: Settings) -> Current:
     fails is replaced by the alert's own words. `alertd check` and a reload try them.
     """
     territory = load_territory(settings.zones, name=settings.service.name)
+    _known_zones(settings, territory)
     return Current(settings, territory, Renderer(settings.speaker, template_folders=_template_folders(settings)))
+
+
+def _known_zones(settings: Settings, territory: Territory) -> None:
+    """A rule that names no zone of ours would be silent when it is needed. Raises ConfigError."""
+    problems = []
+    for rule in settings.ingest.rules:
+        for zone in sorted(rule.all_zones - {WHOLE_TERRITORY}):
+            try:
+                known = territory.find(zone) is not None
+            except ValueError:  # several have this name
+                known = False
+            if not known:
+                wrong = f"{zone!r} is the code or name of no configured zone, or the name of several"
+                problems.append(ConfigProblem(str(settings.file or "the defaults"), f"rules.{rule.name}.zones", wrong))
+    if problems:
+        raise ConfigError(problems)
 
 
 def _template_folders(settings: Settings) -> list[Path]:
@@ -150,25 +187,27 @@ def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
         renderer=lambda: current.renderer,
         state=settings.state,
     )
-    intake = Intake(
-        IntakeParts(
-            store=store,
-            fittings=fit,
-            new_id=new_id,
-            service=lambda: current.service,
-            territory=lambda: current.territory,
-            carriers=channels.carriers,
-            lifetimes=lambda: current.lifetimes,
-            handover=handover,
-        )
+    parts = IntakeParts(
+        store=store,
+        fittings=fit,
+        new_id=new_id,
+        service=lambda: current.service,
+        territory=lambda: current.territory,
+        carriers=channels.carriers,
+        lifetimes=lambda: current.lifetimes,
+        handover=handover,
     )
+    intake = Intake(parts)
     access = Access(store, clock)
+    raising = Raising(intake, store, clock, fit.bells)
+    desk, sources = _ingest(store, raising, current, fit)
     services = Services(
         clock=clock,
         service=lambda: current.service,
         territory=lambda: current.territory,
         intake=intake,
-        approvals=Approvals(store, clock, fit.bells),
+        peers=Peers(parts, store, intake),
+        approvals=Approvals(store, clock, fit.bells, fit.revoked),
         reports=Reports(store, clock, fit.bells),
         previews=Previews(
             store,
@@ -184,7 +223,10 @@ def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
         links=links,
         metrics=fit.metrics,
         ready=fit.readiness.state,
+        concerns=lambda: fit.readiness.concerns,
         trust_forwarded=settings.api.trust_forwarded,
+        feeds=lambda: current.feeds,
+        sources=sources,
     )
     return House(
         current=current,
@@ -196,5 +238,30 @@ def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
         settler=settler,
         vigil=vigil,
         sweeper=Sweeper(store, store, fit, Retention()),
+        pager=Pager(store, parts, lambda: current.reminding),
+        raising=raising,
+        desk=desk,
+        sources=sources,
         web=create_app(services),
     )
+
+
+def _ingest(store: Store, raising: Raising, current: Current, fit: Fittings) -> tuple[Desk, Supervisor]:
+    """What comes in by itself, and the desk where rules judge it."""
+    gauges = Gauges(fit.metrics.registry)
+    drafter = Drafter(
+        service=lambda: current.service,
+        territory=lambda: current.territory,
+        templates=lambda: current.settings.ingest.templates,
+    )
+    desk = Desk(store, raising, drafter, fit.clock, fit.log, gauges, new_key=lambda: secrets.token_urlsafe(16))
+    sources = Supervisor(
+        desk,
+        fit.clock,
+        fit.log,
+        gauges,
+        territory=lambda: current.territory,
+        chance=random.random,
+        readiness=fit.readiness,
+    )
+    return desk, sources

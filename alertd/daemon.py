@@ -72,11 +72,16 @@ async def living(house: House, notifier: Notifier) -> AsyncIterator[list[asyncio
     await house.channels.apply(specs(house.current.settings))
     planning = asyncio.create_task(house.planner.run(), name="planner")
     sweeping = asyncio.create_task(house.sweeper.run(), name="sweeper")
+    paging = asyncio.create_task(house.pager.run(), name="pager")
     await house.channels.opened(OPENING)
     await _bootstrap(house)
+    await house.desk.start(house.current.settings.ingest.rules)
+    await house.sources.apply(house.current.settings.ingest.sources.values())
+    judging = asyncio.create_task(house.desk.run(), name="desk")
+    listening = asyncio.create_task(house.sources.run(), name="sources")
     serving = asyncio.create_task(server.serve(sockets=sockets), name="server")
     beating = asyncio.create_task(_beat(notifier, house.store), name="watchdog")
-    core = [settling, watching, planning, sweeping, serving]
+    core = [settling, watching, planning, sweeping, paging, judging, listening, serving]
     try:
         _announce(house, sockets)
         _leave_alone_what_stays()
@@ -86,7 +91,11 @@ async def living(house: House, notifier: Notifier) -> AsyncIterator[list[asyncio
         house.fittings.readiness.stop()
         server.should_exit = True
         house.web.state.streams.close()
-        for task in (planning, sweeping):
+        for task in (judging, listening):
+            task.cancel()
+        await house.sources.close()
+        await house.desk.keep()
+        for task in (planning, sweeping, paging):
             task.cancel()
         await house.channels.close(DRAIN)
         with contextlib.suppress(TimeoutError):
@@ -123,7 +132,8 @@ async def _reload_on(event: asyncio.Event, house: House, config: Path | None, no
 
 
 async def reload(house: House, config: Path | None) -> bool:
-    """Read channels, zones and templates again. A faulty configuration is refused whole and the old one stays."""
+    """Read channels, zones, templates, sources and rules again. A faulty configuration is refused whole and the old
+    one stays."""
     try:
         fresh = await asyncio.to_thread(_read, config)
         _same_house(house.current.settings, fresh.settings)
@@ -137,6 +147,8 @@ async def reload(house: House, config: Path | None) -> bool:
         fresh.renderer,
     )
     await house.channels.apply(specs(fresh.settings), restart=speaks_differently)
+    house.desk.apply(fresh.settings.ingest.rules)
+    await house.sources.apply(fresh.settings.ingest.sources.values())
     house.fittings.log.info("reloaded", channels=list(house.channels.names), zones=len(fresh.territory.zones))
     return True
 

@@ -2,8 +2,8 @@
 
 `title`, `body`, `url`, `lang`: to show. `tag`: the notification's tag, so that an Update, a Cancel or a
 repeat replaces. `kind`: CAP's msgType. `renotify`: make the device sound again although the tag is known.
-`drill`: not real. `purpose`: ours. `id`: the alert's, by which a repeat of the very same message can be told.
-`sent`: CAP's text.
+`drill`: neither real nor a page to the officers. `purpose`: ours. `id`: the alert's, by which a repeat of the very
+same message can be told. `sent`: CAP's text.
 """
 
 import unicodedata
@@ -38,7 +38,7 @@ def _json(notice: Notice, title: str, body: str) -> bytes:
             "lang": notice.language,
             "kind": alert.msg_type,
             "renotify": alert.msg_type is not MsgType.ALERT,
-            "drill": not alert.status.is_real,
+            "drill": not (alert.status.is_real or alert.is_page),
             "purpose": alert.purpose,
             "id": alert.id,
             "sent": alert.sent,

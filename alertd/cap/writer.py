@@ -29,7 +29,15 @@ _SENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[-+]\d\d:\d\d", re.ASCII)
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 _UNWRITABLE = re.compile(r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _IDENTIFYING = re.compile(r"[\s,<&]")
-_URI_SAFE = ":/?#[]@!$&'()*+,;=%~"
+_ODD_IN_URI = re.compile(r'[\x00-\x20"<>\\^`{|}\x7f-\x9f\u2028\u2029]|%(?![0-9A-Fa-f]{2})')
+_CHAR = r"[^\x00-\x20\"<>\\^`{|}\x7f/?#\[\]@:]"
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.-]*:"
+_PATH = rf"(?:{_CHAR}|[@:/])*"
+_HOST = rf"(?:(?:{_CHAR}|:)*@)?(?:\[[0-9A-Fa-f:.]+\]|{_CHAR}*)(?::\d{{1,5}})?"
+_URI = re.compile(
+    rf"(?:(?:{_SCHEME})?//{_HOST}(?:/{_PATH})?|{_SCHEME}(?!//){_PATH}|(?!//)(?:{_CHAR}|@)*(?:/{_PATH})?)"
+    rf"(?:\?(?:{_CHAR}|[@:/?])*)?(?:\#(?:{_CHAR}|[@:/?])*)?"
+)
 
 
 def write(alert: Alert) -> bytes:
@@ -139,7 +147,7 @@ def _identifying(name: str, text: str) -> str:
 
 
 def _needed(name: str, text: str | None, needed: bool) -> str | None:  # noqa: FBT001
-    if needed and not text:
+    if needed and not writable(text or "").strip():
         raise ValueError(f"{name}: this scope needs it (CAP 3.2.1)")
     return text
 
@@ -200,5 +208,8 @@ def _circle(circle: Circle) -> str:
 
 
 def _uri(text: str | None) -> str | None:
-    """Characters RFC 3986 does not allow are percent-encoded."""
-    return None if text is None else quote(writable(text).strip(), safe=_URI_SAFE)
+    """As it is where it is an xs:anyURI (letters of all scripts are); else what no IRI may hold is percent-encoded."""
+    if text is None:
+        return None
+    uri = _ODD_IN_URI.sub(lambda found: quote(found[0], safe=""), writable(text).strip())
+    return uri if _URI.fullmatch(uri) else quote(uri, safe="/%")

@@ -2,7 +2,7 @@
 
 import typer
 
-from alertd.cli import daemon, demo, follow, send, store, subscribers, tokens
+from alertd.cli import cap, daemon, decide, demo, follow, ingest, send, store, subscribers, tokens
 from alertd.cli.errors import guarded
 
 app = typer.Typer(
@@ -20,11 +20,16 @@ app.command("send")(send.send)
 app.command("watch")(follow.watch)
 app.command("cancel")(follow.cancel)
 app.command("report")(follow.report)
+app.command("drafts")(decide.drafts)
+app.command("approve")(decide.approve)
+app.command("reject")(decide.reject)
 app.add_typer(tokens.app, name="token")
 app.add_typer(subscribers.app, name="subscribers")
 app.command("sandbox")(daemon.sandbox)
 app.command("migrate")(store.migrate)
 app.add_typer(store.audit, name="audit")
+app.add_typer(cap.app, name="cap")
+app.add_typer(ingest.app, name="ingest")
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from alertd.domain.alert import Category, Certainty, Purpose, Severity, Status, 
 
 def send(
     file: Annotated[
-        Path | None, typer.Option("--file", help="alert.json (CAP XML in a later version); - is standard input.")
+        Path | None, typer.Option("--file", help="alert.json, or a CAP document of any msgType; - is standard input.")
     ] = None,
     status: Annotated[
         Status | None, typer.Option(help="Actual or Exercise, and so on: never guessed, always said.")
@@ -85,5 +85,7 @@ async def _send(url: str, token: str, body: Body, key: str, *, watch: bool, ask:
         sys.stdout.flush()
         channels = ", ".join(accepted.get("channels") or ()) or "no channel"
         sys.stderr.write(f"alertd: {accepted.get('state')} on {channels}\n")
+        for fault in accepted.get("violations") or ():
+            sys.stderr.write(f"alertd: {' '.join(map(str, fault.get('loc', ())[1:]))}: {fault.get('msg')}\n")
         if watch:
             await watch_to_the_end(client, accepted["id"])

@@ -19,7 +19,16 @@ from alertd.domain.priority import priority_of
 from alertd.domain.problems import InFlight, Invalid, Problem, Unavailable
 from alertd.domain.times import cap_time
 from alertd.ports.adapter import Service
-from alertd.ports.stores import ChannelPlan, IdempotencyKey, IntakeStore, NewAlert, Stored, StoredAlert, Token
+from alertd.ports.stores import (
+    ChannelPlan,
+    IdempotencyKey,
+    IntakeStore,
+    NewAlert,
+    Origin,
+    Stored,
+    StoredAlert,
+    Token,
+)
 from alertd.ports.territory import Territory
 
 _NOT_YET: Final = 0  # the number of an alert whose row is being written
@@ -34,6 +43,20 @@ class Idempotency:
     key: str
     fingerprint: str
 
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What a rule raises an alert on: its evidence, for the audit log, and a draft of its own that this replaces."""
+
+    evidence: tuple[str, ...] = ()
+    supplants: str | None = None
+
+    def under(self, new: NewAlert) -> NewAlert:
+        return replace(new, evidence=self.evidence, supplants=self.supplants)
+
+
+NO_GROUNDS = Grounds()
+"""A person raises it."""
 
 Encode = Callable[[Accepted], bytes]
 """Makes the answer; it is stored with the alert, so that a repeat is answered word for word."""
@@ -80,7 +103,7 @@ class Acceptance:
         if idempotency is None:
             return None
         stored = await self._.store.answer(token.name, idempotency.key)
-        return _same(stored.fingerprint, idempotency.fingerprint, stored.body) if stored else None
+        return same_key(stored.fingerprint, idempotency.fingerprint, stored.body) if stored else None
 
     def checked(self, submission: Submission) -> Submission:
         """Settled on the territory and lawful. Raises Invalid."""
@@ -102,11 +125,15 @@ class Acceptance:
         return Identity(id=self._.new_id(now), sender=service.sender, sent=sent)
 
     def new(
-        self, alert: Alert, token: Token, plans: tuple[ChannelPlan, ...], idempotency: Idempotency | None
+        self,
+        alert: Alert,
+        token: Token,
+        plans: tuple[ChannelPlan, ...],
+        idempotency: Idempotency | None,
+        origin: Origin | None = None,
     ) -> NewAlert:
         """All that the transaction writes, as for a first alert that goes out at once."""
         now = self._.fittings.clock.now()
-        key = IdempotencyKey(token.name, idempotency.key, idempotency.fingerprint, b"") if idempotency else None
         return NewAlert(
             alert=alert,
             state=AlertState.PENDING,
@@ -117,7 +144,8 @@ class Acceptance:
             cohort=cohort_of(alert.status),
             plans=plans,
             targets=targets_of(alert),
-            idempotency=key,
+            idempotency=kept_key(token, idempotency),
+            origin=origin,
             on_word_of=token.digest,
         )
 
@@ -143,6 +171,8 @@ class Acceptance:
         answer = encode(Accepted(alert.id, alert.identifier, alert.sender, alert.sent, new.state, channels))
         if new.idempotency is not None:
             new = replace(new, idempotency=replace(new.idempotency, body=answer))
+        if new.origin is not None:
+            new = replace(new, origin=replace(new.origin, answer=answer))
         if new.state is AlertState.PENDING and not new.ancestors:
             posts = (plan.channel for plan in new.plans if plan.broadcast)
             new = replace(new, at_once=self._.handover.posters().intersection(posts), lease=LEASE)
@@ -151,7 +181,7 @@ class Acceptance:
         stored = await self._write(new)
         self._.fittings.failpoint("commit")
         if stored.answer is not None and new.idempotency is not None:
-            return _same(stored.answer.fingerprint, new.idempotency.fingerprint, stored.answer.body)
+            return same_key(stored.answer.fingerprint, new.idempotency.fingerprint, stored.answer.body)
         self._.fittings.metrics.accept.observe(self._.fittings.clock.monotonic() - began)
         self._.fittings.metrics.alerts.labels(alert.purpose, alert.status, alert.msg_type).inc()
         self._.fittings.failpoint("wake")
@@ -163,7 +193,7 @@ class Acceptance:
         The store commits even where our caller is cancelled meanwhile, so what follows a commit is done by the
         commit itself, not by whoever waited for it.
         """
-        self._.fittings.revoked.add(new.ancestors)
+        self._.fittings.revoked.add(_ended(new))
         words = partial(self._.handover.prepare, _stored(new, _NOT_YET), sorted(new.at_once))
         writing = asyncio.ensure_future(self._.store.accept(new, meanwhile=words if new.at_once else None))
         writing.add_done_callback(lambda done: self._written(done, new))
@@ -173,8 +203,11 @@ class Acceptance:
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
         claimed = 0
         if error is not None:
-            self._.fittings.revoked.restore(new.ancestors)
+            self._.fittings.revoked.restore(_ended(new))
+        elif new.state is AlertState.DRAFT:
+            self._.fittings.bells.drafts.ring()
         else:
+            self._.fittings.bells.published()
             claims = done.result().claims
             claimed = len(claims)
             self._.handover.give(_stored(new, done.result().seq), claims)
@@ -184,6 +217,11 @@ class Acceptance:
             self._.fittings.bells.plan.ring()
         if error is not None or new.ancestors or new.deadline - self._.fittings.clock.now() < _SWEPT:
             self._.fittings.bells.sweep.ring()
+
+
+def _ended(new: NewAlert) -> tuple[str, ...]:
+    """What nothing may start of any more. A draft ends nothing before it is approved."""
+    return () if new.state is AlertState.DRAFT else new.ancestors
 
 
 def _stored(new: NewAlert, seq: int) -> StoredAlert:
@@ -201,7 +239,13 @@ def _stored(new: NewAlert, seq: int) -> StoredAlert:
     )
 
 
-def _same(stored: str, given: str, body: bytes) -> bytes:
+def kept_key(token: Token, idempotency: Idempotency | None) -> IdempotencyKey | None:
+    """As the store keeps it, its answer still to come."""
+    return IdempotencyKey(token.name, idempotency.key, idempotency.fingerprint, b"") if idempotency else None
+
+
+def same_key(stored: str, given: str, body: bytes) -> bytes:
+    """The answer stored for a key. Raises Invalid where it was given to another request."""
     if stored != given:
         raise Invalid(Problem(("header", "Idempotency-Key"), "this key was used for another request: use a new one"))
     return body

@@ -5,6 +5,7 @@ import secrets
 from collections import OrderedDict
 
 from alertd.domain.alert import Status
+from alertd.domain.paging import reserved
 from alertd.domain.problems import Forbidden, Invalid, Problem
 from alertd.ports.clock import Clock
 from alertd.ports.stores import Token, TokenStore
@@ -64,6 +65,8 @@ class Access:
         ]
         if not scopes:
             problems.append(Problem(("scope",), "at least one is needed"))
+        if reserved(name):
+            problems.append(Problem(("name",), f"{name!r} is a name of the house's own: choose another"))
         if not name or len(name) > _LONGEST_NAME or not name.isprintable():
             problems.append(Problem(("name",), f"1 to {_LONGEST_NAME} printable characters"))
         if problems:

@@ -49,6 +49,11 @@ def choose(
     return tuple(c.plan for c in chosen)
 
 
+def of_officers(carriers: Iterable[Carrier]) -> tuple[ChannelPlan, ...]:
+    """The channels officers are paged on: every addressed one, whatever it carries else. A post is for all to read."""
+    return tuple(c.plan for c in sorted(carriers, key=lambda c: c.name) if not c.broadcast)
+
+
 def refuse_channels(carriers: Iterable[Carrier], wanted: Sequence[str] | None, status: Status) -> None:
     """Raises Invalid for a channel that does not exist, or that may not carry this status."""
     known = {c.name: c for c in carriers}

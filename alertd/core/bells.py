@@ -52,11 +52,17 @@ class Bell:
 
 
 class Bells:
-    """One bell per listener: the planner, the sweeper, each lane; and one per alert that somebody watches."""
+    """One bell per listener: the planner, the sweeper, the pager, each lane; and one per alert that somebody watches.
+
+    `edition` grows whenever the public may read something it could not read before, or no longer: whoever keeps
+    a list of alerts in memory compares it.
+    """
 
     def __init__(self) -> None:
         self.plan = Bell()
         self.sweep = Bell()
+        self.drafts = Bell()
+        self.edition = 0
         self._lanes: dict[tuple[str, int], Bell] = {}
         self._watchers: defaultdict[str, set[Bell]] = defaultdict(set)
 
@@ -86,6 +92,10 @@ class Bells:
         self._watchers[alert_id].discard(bell)
         if not self._watchers[alert_id]:
             del self._watchers[alert_id]
+
+    def published(self) -> None:
+        """An alert went out, and may have ended another."""
+        self.edition += 1
 
     def changed(self, alert_id: str) -> None:
         """Something the receipts of this alert show has changed."""

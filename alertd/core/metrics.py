@@ -42,6 +42,15 @@ class Metrics:
         self.alerts = Counter(
             "alertd_alerts_total", "Alerts accepted", ["purpose", "status", "msg_type"], registry=registry
         )
+        self.pages = Counter(
+            "alertd_pages_total", "Pages to the officers: first, reminder, ending", ["kind"], registry=registry
+        )
+        self.drafts_waiting = Gauge(
+            "alertd_drafts_waiting", "Drafts of rules that wait for a decision", registry=registry
+        )
+        self.drafts_unpaged = Gauge(
+            "alertd_drafts_unpaged", "Those of them for which there is no officer to page", registry=registry
+        )
         self.channel_ready = Gauge(
             "alertd_channel_ready", "1 while the channel could send", ["channel"], registry=registry
         )

@@ -24,6 +24,7 @@ class OpenChannel:
 
     def may_carry(self, stored: StoredAlert, *, personal: bool) -> bool:
         """The last wall before the public: whatever was planned when the channel was configured otherwise, no drill
-        goes out on a broadcast channel not marked for drills, and no personal parcel is posted for all to read."""
-        real = stored.alert.status.is_real
-        return personal == self.traits.addressed and (real or personal or self.exercise)
+        goes out on a broadcast channel not marked for drills, no page to the officers on any, and no personal parcel
+        is posted for all to read."""
+        real, page = stored.alert.status.is_real, stored.alert.is_page
+        return personal == self.traits.addressed and (real or personal or (self.exercise and not page))

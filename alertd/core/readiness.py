@@ -7,6 +7,7 @@ class Readiness:
     def __init__(self) -> None:
         self._refusal: str | None = None
         self._stopping = False
+        self._concerns: dict[str, str] = {}
 
     def refused(self, error: Exception) -> None:
         """The store could not take a change."""
@@ -19,6 +20,18 @@ class Readiness:
     @property
     def refusing(self) -> bool:
         return self._refusal is not None
+
+    def concern(self, about: str, what: str | None) -> None:
+        """Something an operator must see to although work is taken; None once it is over."""
+        if what is None:
+            self._concerns.pop(about, None)
+        else:
+            self._concerns[about] = what
+
+    @property
+    def concerns(self) -> tuple[str, ...]:
+        """All there are, for people. /readyz shows them to anybody: no names, no addresses."""
+        return tuple(self._concerns.values())
 
     def stop(self) -> None:
         self._stopping = True

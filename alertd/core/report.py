@@ -42,6 +42,11 @@ class Reports:
         self._clock = clock
         self._bells = bells
 
+    @property
+    def edition(self) -> int:
+        """See `Bells.edition`."""
+        return self._bells.edition
+
     async def receipts(self, alert_id: str) -> Receipts:
         """Raises NotFound."""
         stored = await self.store.get_alert(alert_id)

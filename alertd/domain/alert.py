@@ -225,6 +225,11 @@ class Alert:
         """When the last Info ends; None where one is open-ended."""
         return last_expiry(self.info)
 
+    @property
+    def is_page(self) -> bool:
+        """The house speaks to its own officers: System, and never of scope Public. Nobody can send such a thing."""
+        return self.status is Status.SYSTEM and self.scope is Scope.RESTRICTED
+
 
 def last_expiry(infos: Iterable[Info]) -> datetime | None:
     ends = [info.expires for info in infos]

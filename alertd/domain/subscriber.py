@@ -11,10 +11,12 @@ from alertd.domain.alert import Purpose, Severity
 
 
 class Cohort(StrEnum):
-    """Drills and tests reach only `exercise`; real alerts reach only `public`."""
+    """Drills and tests reach only `exercise`; real alerts reach only `public`; `officers` get neither, but are paged
+    while a draft waits for a decision."""
 
     PUBLIC = "public"
     EXERCISE = "exercise"
+    OFFICERS = "officers"
 
 
 class EndpointState(StrEnum):
@@ -56,7 +58,7 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """`id` is opaque; `cohort` decides whether real alerts or only exercises arrive."""
+    """`id` is opaque; `cohort` decides whether real alerts, only exercises or only pages arrive."""
 
     id: str
     preference: Preference

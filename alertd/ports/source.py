@@ -1,33 +1,48 @@
-"""What a feed or a sensor is to the core: something that, while it is open, hands in submissions.
+"""Feeds and sensors as others see them: how each of them is, and the door by which one that pushes comes in."""
 
-No source ships in this version; `alertd.ingest` will hold them. The Protocol stands so that a source written now
-meets the core only here, as an adapter does in `alertd.ports.adapter`.
-"""
-
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from alertd.domain.problems import NotFound
+from alertd.domain.signal import Heard
+
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One thing a source says. `key` is the same for a repeat; `payload` is what it said, byte for byte, for the
-    evidence; `at` is when it was said, aware."""
+class SourceStatus:
+    """For the readiness board. `way` is polled, mqtt or pushed. `last_good` is when it was last heard properly; a
+    source that is not `ready` never makes the daemon unready."""
 
-    source: str
-    key: str
-    payload: bytes
-    at: datetime
+    name: str
+    reader: str
+    way: str
+    ready: bool
+    detail: str
+    last_good: datetime | None
 
 
-class Source(Protocol):
-    """A configured source. Opening it connects; leaving closes; a fault inside never leaves its own task."""
-
-    @property
-    def name(self) -> str: ...
-
-    def open(self) -> AbstractAsyncContextManager[AsyncIterator[Reading]]:
-        """Readings as they come, without end. Raises OSError where it cannot be reached; its supervisor retries."""
+class Sources(Protocol):
+    def status(self) -> Sequence[SourceStatus]:
+        """Every configured source."""
         ...
+
+    async def push(self, source: str, payload: bytes, headers: Mapping[str, str]) -> Heard:
+        """Take what a source posts; what it was read as. `headers` by lower-case name.
+
+        Raises NotFound for an unknown source, Forbidden where its signature is wrong, Unavailable where what follows
+        from it cannot be stored now.
+        """
+        ...
+
+
+class _None:
+    def status(self) -> Sequence[SourceStatus]:
+        return ()
+
+    async def push(self, source: str, payload: bytes, headers: Mapping[str, str]) -> Heard:  # noqa: ARG002
+        raise NotFound(f"no such source: {source[:100]!r}")
+
+
+NO_SOURCES: Sources = _None()
+"""Nothing is configured."""

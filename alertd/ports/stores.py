@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from alertd.domain.alert import Alert, AlertState, Purpose
+from alertd.domain.alert import Alert, AlertState, MsgType, Purpose, Reference
 from alertd.domain.audit import AuditEntry
 from alertd.domain.delivery import Event, Reason, State
+from alertd.domain.signal import Violation
 from alertd.domain.subscriber import Cohort, Subscriber
 
 # --- intake ---------------------------------------------------------------------------------------------------
@@ -86,14 +87,33 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The CAP document of another system that something came as.
+
+    `name` is its own sender, identifier and sent, which we publish under ours and find it by. `fingerprint` is the
+    same for documents that say the same. `answer` is what whoever posted it was told.
+    """
+
+    name: Reference
+    msg_type: MsgType
+    fingerprint: str
+    document: bytes
+    signed: bool = False
+    violations: tuple[Violation, ...] = ()
+    answer: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class NewAlert:
     """All that one acceptance writes.
 
     `ancestors` are the ids of the alerts this one follows (Update, Cancel), nearest first and transitive;
-    `ends` says what becomes of the nearest ones. `cohort` is who may be reached. A draft has state DRAFT and its
+    `ends` says what becomes of the nearest ones, `heads` how many those are. `origin` where it came as a document of
+    another system. `cohort` is who may be reached. A draft has state DRAFT and its
     plans lie still until it is approved. `deadline`: nothing is sent after it. `at_once` are broadcast channels whose
     one delivery is to be claimed in the same transaction, under a lease of `lease` seconds. `on_word_of` is the digest
-    of the caller's token, empty where the house itself speaks.
+    of the caller's token, empty where the house itself speaks. `evidence` goes into the audit row. `supplants` is a
+    draft of the same author that is withdrawn as this takes its place.
     """
 
     alert: Alert
@@ -107,10 +127,14 @@ class NewAlert:
     targets: tuple[Target, ...]
     ancestors: tuple[str, ...] = ()
     ends: AlertState | None = None
+    heads: int = 1
     idempotency: IdempotencyKey | None = None
+    origin: Origin | None = None
     at_once: frozenset[str] = frozenset()
     lease: float = 60.0
     on_word_of: str = ""
+    evidence: tuple[str, ...] = ()
+    supplants: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +171,8 @@ class IntakeStore(Protocol):
         """Write it all or nothing. `meanwhile` is called from the loop when only the disk has still to write; it may
         be called and the write fail all the same.
 
-        Raises Unauthorized where the token is not live, Conflict where an ancestor may no longer be followed.
+        Raises Unauthorized where the token is not live, Conflict where an ancestor may no longer be followed, its
+        origin's name is taken, or what it supplants is no longer a draft.
         """
         ...
 
@@ -165,8 +190,81 @@ class IntakeStore(Protocol):
         """Make a draft pending, or rejected. Raises NotFound, Conflict (no longer a draft), Forbidden (its author)."""
         ...
 
+    async def withdraw(self, alert_id: str, *, actor: str, at: datetime, reason: str) -> None:
+        """Its author takes a draft back: it is rejected. Raises NotFound, Conflict (no longer a draft), Forbidden
+        (another's)."""
+        ...
+
     async def requeue(self, alert_id: str, *, actor: str, at: datetime) -> int:
         """Queue again what failed for retryable reasons; how many. Raises NotFound, Conflict."""
+        ...
+
+
+# --- pages ----------------------------------------------------------------------------------------------------
+
+
+class Undecided(NamedTuple):
+    """A rule's draft that may still be decided, until `deadline`."""
+
+    alert_id: str
+    deadline: datetime
+
+
+class OpenPage(NamedTuple):
+    """The latest page to the officers about a draft; it is numbered in its id, see `domain.paging`."""
+
+    alert_id: str
+    accepted_at: datetime
+
+
+class PagerStore(IntakeStore, Protocol):
+    async def undecided(self, now: datetime) -> Sequence[Undecided]:
+        """Drafts of rules whose deadline has not passed, the nearest deadline first."""
+        ...
+
+    async def open_pages(self) -> Sequence[OpenPage]:
+        """Pages that no later page follows, but for those that said how it ended."""
+        ...
+
+
+# --- messages of other systems --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A CAP message that has a name: one that was posted here, or one we published (then `answer` is None).
+
+    `alert_id` is what it became in this house; of an Ack or an Error, what it is about.
+    """
+
+    name: Reference
+    msg_type: MsgType
+    alert_id: str
+    answer: Answer | None
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """An Ack or an Error: what another system says `about` alerts of ours (ids). It changes none of them."""
+
+    origin: Origin
+    about: tuple[str, ...]
+    note: str | None
+    actor: str
+    at: datetime
+    idempotency: IdempotencyKey | None = None
+
+
+class PeerStore(Protocol):
+    async def remembered(self, names: Sequence[Reference]) -> Sequence[Remembered]:
+        """Every message that has the sender and the identifier of one of these, whatever its `sent`."""
+        ...
+
+    async def record(self, news: News) -> Answer | None:
+        """Write it all or nothing; the stored answer where the key was already used (then nothing was written).
+
+        Raises Conflict where its name is taken, NotFound.
+        """
         ...
 
 
@@ -361,7 +459,34 @@ class LaneDepth:
     oldest: datetime | None
 
 
-class ReportStore(Protocol):
+class Published(NamedTuple):
+    """A message the public may read, as far as a list of ten thousand needs it. Moments in microseconds since 1970.
+
+    `purpose` is a Purpose's value. `released_at` is when it went out: accepted, or approved. `held_until` is the latest
+    deadline of what it follows: until then a reader may hold that for true. `ends_at` is its own deadline, of a Cancel
+    the same as `held_until`.
+    """
+
+    seq: int
+    purpose: str
+    released_at: int
+    ends_at: int
+    held_until: int
+
+
+class FeedStore(Protocol):
+    async def published(self, *, real: bool, since: datetime, now: datetime) -> Sequence[Published]:
+        """Alerts, Updates and Cancels of scope Public that nothing has followed, newest first: those that end after
+        `since`, or follow what is held after `now`. `real`: those of status Actual, else Exercise, System and Test.
+        Never what is undecided or rejected."""
+        ...
+
+    async def contents(self, seqs: Sequence[int]) -> Mapping[int, Alert]:
+        """The alerts of those numbers alone, nothing of where they stand."""
+        ...
+
+
+class ReportStore(FeedStore, Protocol):
     async def get_alert(self, alert_id: str) -> StoredAlert: ...
 
     async def find_by_identifier(self, identifier: str) -> StoredAlert:
@@ -435,8 +560,25 @@ class SubscriberStore(Protocol):
 
     async def endpoint_id(self, channel: str, address: str) -> int | None: ...
 
+    async def officers_among(self, addresses: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Which of these (channel, address) are those of officers."""
+        ...
+
     async def zone_census(self) -> Mapping[str, int]:
         """Subscribers per zone code, to be loud about zones no longer configured."""
+        ...
+
+
+# --- what rules remember ---------------------------------------------------------------------------------------
+
+
+class KeptStore(Protocol):
+    async def keep(self, name: str, content: bytes) -> None:
+        """Keep this under the name, durably, in place of what was there. Raises Unavailable."""
+        ...
+
+    async def kept(self) -> Mapping[str, bytes]:
+        """All that is kept, by name."""
         ...
 
 

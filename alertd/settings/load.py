@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,14 +14,15 @@ from alertd.settings.coerce import validated
 from alertd.settings.errors import ConfigError, nearest, shown
 from alertd.settings.findings import Findings
 from alertd.settings.folders import shipped, state_folder
-from alertd.settings.model import Api, Delivery, ServiceSettings, Store
+from alertd.settings.ingest import RULES, Ingest, read_ingest
+from alertd.settings.model import Api, Delivery, Feeds, Officers, ServiceSettings, Store
 from alertd.settings.report import unknown_keys
 from alertd.settings.secret import resolve
 from alertd.settings.source import Source, read
 
 M = TypeVar("M", bound=BaseModel)
 
-_SECTIONS = ("service", "api", "store", "delivery", "channels")
+_SECTIONS = ("service", "api", "store", "delivery", "feeds", "officers", "channels", "sources", "templates", "rules")
 _UNCONFIGURED: Mapping[str, Any] = {"channels": {"push": {"adapter": "webpush"}}}
 
 
@@ -41,6 +42,9 @@ class Settings:
     channels: Mapping[str, Channel]
     zones: tuple[Path, ...]
     shipped: Path
+    feeds: Feeds = field(default_factory=Feeds)
+    officers: Officers = field(default_factory=Officers)
+    ingest: Ingest = field(default_factory=Ingest)
 
     @property
     def state(self) -> Path:
@@ -67,20 +71,35 @@ def load(
     service = _service(environ, findings)
     api = _section(Api, "api", findings)
     delivery = _section(Delivery, "delivery", findings)
+    feeds = _section(Feeds, "feeds", findings)
+    officers = _section(Officers, "officers", findings)
     state = service.state if service else state_folder(environ)
     store = _section(Store, "store", findings, url=f"sqlite://{state.resolve()}/alertd.db")
     channels = _channels(environ, service, installed() if adapters is None else adapters, findings)
+    ingest = read_ingest(environ, channels, findings)
     zones = _zones(service, findings)
-    if findings.problems or not (service and api and delivery and store):
+    if findings.problems or not (service and api and delivery and feeds and officers and store):
         raise ConfigError(findings.problems)
-    return Settings(source.file, service, api, _anchored(store, source), delivery, channels, zones, shipped())
+    return Settings(
+        source.file,
+        service,
+        api,
+        _anchored(store, source),
+        delivery,
+        channels,
+        zones,
+        shipped(),
+        feeds,
+        officers,
+        ingest,
+    )
 
 
 def _sections(findings: Findings) -> None:
     for name, table in findings.source.tree.items():
         if name not in _SECTIONS:
             findings.refuse((name,), "there is no such section", nearest(name, _SECTIONS))
-        elif not isinstance(table, dict):
+        elif name != RULES and not isinstance(table, dict):
             findings.refuse((name,), "is not a section", f"[{name}] with its keys below it", shown(table))
 
 

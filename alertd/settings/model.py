@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from alertd.domain.alert import Purpose
-from alertd.settings.values import Duration, Language, Listen, OneLine, PublicUrl, Sender, Timezone
+from alertd.settings.values import Duration, Language, Listen, OneLine, PublicUrl, Sender, Span, Timezone
 
 
 class Section(BaseModel):
@@ -100,3 +100,26 @@ class Retrying(Section):
 class Delivery(Section):
     lifetime: Lifetime = Lifetime()
     retry: Retrying = Retrying()
+
+
+class Feeds(Section):
+    """What the public feeds list beside all that holds."""
+
+    past: Span = Field(timedelta(days=7), description='a length of time, e.g. "7d"; "0s" for none')
+    limit: int = Field(1_000, ge=0, le=100_000, description="a whole number from 0 to 100000")
+
+
+class Officers(Section):
+    """How those are paged who decide on the drafts of rules."""
+
+    remind: Duration = Field(timedelta(minutes=5), description='a length of time, at least "30s", e.g. "5m"')
+    reminders: int | None = Field(
+        None, ge=0, le=10_000, description="a whole number from 0 to 10000; left out: until the draft expires"
+    )
+
+    @field_validator("remind")
+    @classmethod
+    def _bearable(cls, remind: timedelta) -> timedelta:
+        if remind < timedelta(seconds=30):
+            raise ValueError("must be at least 30 seconds: every page of every draft is a message of its own")
+        return remind

@@ -30,6 +30,12 @@ def _positive(value: timedelta) -> timedelta:
     return value
 
 
+def _not_negative(value: timedelta) -> timedelta:
+    if not timedelta(0) <= value <= timedelta(days=366):
+        raise ValueError("must be nothing (0s) or a length of time, at most a year")
+    return value
+
+
 def _language(value: str) -> str:
     if not _LANGUAGE.fullmatch(value):
         raise ValueError('is not a language tag (RFC 5646), e.g. "it-IT"')
@@ -74,6 +80,7 @@ def _one_line(value: str) -> str:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
+Span = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_not_negative)]
 Language = Annotated[str, AfterValidator(_language)]
 Timezone = Annotated[str, AfterValidator(_timezone)]
 Sender = Annotated[str, AfterValidator(_sender)]

@@ -59,6 +59,21 @@ def decide(conn: Connection, alert_id: str, *, approve: bool, actor: str, at: da
     audit.append(conn, at, actor, action, alert_id, {} if reason is None else {"reason": reason})
 
 
+def withdraw(conn: Connection, alert_id: str, *, actor: str, at: datetime, reason: str) -> None:
+    """Raises NotFound, Forbidden (not its author), Conflict (no longer a draft)."""
+    row = run(conn, STANDING, {"id": alert_id}).fetchone()
+    if row is None:
+        raise NotFound(f"there is no alert {alert_id}")
+    seq, state, created_by, *_ = row
+    if created_by != actor:
+        raise Forbidden(f"alert {alert_id} is a draft of {created_by}, not of {actor}")
+    if state != AlertState.DRAFT:
+        raise Conflict(f"alert {alert_id} is {state}, no longer a draft")
+    run(conn, _REJECT, {"seq": seq, "actor": actor, "reason": reason, "at": micros(at)})
+    run(conn, _DROP, {"seq": seq})
+    audit.append(conn, at, actor, "alert.withdraw", alert_id, {"reason": reason})
+
+
 def _approve(conn: Connection, alert_id: str, seq: int, *, ends: str | None, actor: str, at: int) -> None:
     nearest = scalar(conn, _NEAREST, {"seq": seq})
     if ends is not None and nearest is not None:
@@ -97,6 +112,10 @@ class DecisionPart:
 
     async def decide(self, alert_id: str, *, approve: bool, actor: str, at: datetime, reason: str | None) -> None:
         work = partial(decide, alert_id=alert_id, approve=approve, actor=actor, at=at, reason=reason)
+        await self._db.write(work, urgent=True)
+
+    async def withdraw(self, alert_id: str, *, actor: str, at: datetime, reason: str) -> None:
+        work = partial(withdraw, alert_id=alert_id, actor=actor, at=at, reason=reason)
         await self._db.write(work, urgent=True)
 
     async def requeue(self, alert_id: str, *, actor: str, at: datetime) -> int:

@@ -10,7 +10,7 @@ from alertd.domain.alert import AlertState
 from alertd.domain.problems import Unauthorized
 from alertd.domain.times import micros
 from alertd.ports.stores import Answer, IdempotencyKey, NewAlert, Stored, StoredAlert
-from alertd.storage import alerts, audit, follow
+from alertd.storage import alerts, audit, decide, follow, peers
 from alertd.storage.at_once import claim_posts
 from alertd.storage.connect import insert, run, scalar
 from alertd.storage.content import dump_alert
@@ -41,23 +41,30 @@ SELECT :seq, value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, :
 
 
 def accept(conn: Connection, new: NewAlert) -> Stored:
-    """Write it all, or nothing where the key was used. Raises Unauthorized, Conflict, NotFound."""
+    """Write it all, or nothing where the key was used. Raises Unauthorized, Conflict, NotFound,
+    Forbidden."""
     if new.on_word_of and not scalar(conn, _LIVE, {"digest": new.on_word_of}):
         raise Unauthorized("this token is not known, or was revoked")
     if new.idempotency is not None:
-        known = _remember(conn, new.idempotency, micros(new.accepted_at))
+        known = remember(conn, new.idempotency, micros(new.accepted_at))
         if known is not None:
             return Stored(answer=known)
     ancestors = follow.lineage(conn, new.ancestors)
-    follows = bool(ancestors) and new.ends is not None
-    if follows:
-        follow.check_followable(conn, ancestors[0])
+    heads = ancestors[: new.heads] if new.ends is not None else []
+    for head in heads:
+        follow.check_followable(conn, head)
+    if new.supplants is not None:
+        reason = f"superseded by {new.alert.id}"
+        decide.withdraw(conn, new.supplants, actor=new.actor, at=new.accepted_at, reason=reason)
     seq = _insert(conn, new)
+    if new.origin is not None:
+        peers.keep(conn, new.origin, seq, micros(new.accepted_at))
     if ancestors:
         follow.record(conn, seq, ancestors)
-    if follows and new.ends is not None and new.state is not AlertState.DRAFT:
-        follow.end(conn, ancestors[0], by=new.alert.id, state=new.ends, at=micros(new.accepted_at))
-    _insert_channels(conn, new, seq, depth=1 if follows else 0)
+    if new.ends is not None and new.state is not AlertState.DRAFT:
+        for head in heads:
+            follow.end(conn, head, by=new.alert.id, state=new.ends, at=micros(new.accepted_at))
+    _insert_channels(conn, new, seq, depth=1 if heads else 0)
     claims = claim_posts(conn, new, seq) if new.at_once else {}
     audit.append(conn, new.accepted_at, new.actor, "alert.accept", new.alert.id, _details(new))
     return Stored(seq, claims=claims)
@@ -68,7 +75,8 @@ def answer(conn: Connection, owner: str, key: str) -> Answer | None:
     return None if row is None else Answer(row[0], row[1])
 
 
-def _remember(conn: Connection, key: IdempotencyKey, at: int) -> Answer | None:
+def remember(conn: Connection, key: IdempotencyKey, at: int) -> Answer | None:
+    """Keep the key with its answer; the answer it already has, where it was used."""
     inserted = run(
         conn,
         _REMEMBER,
@@ -118,7 +126,9 @@ def _insert_channels(conn: Connection, new: NewAlert, seq: int, *, depth: int) -
 
 
 def _details(new: NewAlert) -> dict[str, object]:
+    evidence = {"evidence": list(new.evidence)} if new.evidence else {}
     return {
+        **evidence,
         "identifier": new.alert.identifier,
         "sender": new.alert.sender,
         "sent": new.alert.sent,
@@ -128,6 +138,7 @@ def _details(new: NewAlert) -> dict[str, object]:
         "state": new.state,
         "channels": [plan.channel for plan in new.plans],
         "ancestors": list(new.ancestors),
+        **({} if new.origin is None else {"origin": peers.told(new.origin)}),
     }
 
 

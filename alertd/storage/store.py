@@ -10,7 +10,11 @@ from alertd.storage.audit import AuditPart
 from alertd.storage.connect import path_of
 from alertd.storage.database import Database, open_database
 from alertd.storage.decide import DecisionPart
+from alertd.storage.feeds import FeedPart
 from alertd.storage.intake import IntakePart
+from alertd.storage.kept import KeptPart
+from alertd.storage.news import PeerPart
+from alertd.storage.paging import PagingPart
 from alertd.storage.plan import PlanPart
 from alertd.storage.purge import PurgePart
 from alertd.storage.reachable import ReachablePart
@@ -28,11 +32,15 @@ def _utc_now() -> datetime:
 class Store(
     IntakePart,
     DecisionPart,
+    PagingPart,
     PlanPart,
     WorkPart,
     SweepPart,
     PurgePart,
     ReportPart,
+    FeedPart,
+    PeerPart,
+    KeptPart,
     AudiencePart,
     AuditPart,
     SubscriberPart,

@@ -60,6 +60,9 @@ class SubscriberPart:
     async def endpoint_id(self, channel: str, address: str) -> int | None:
         return await self._db.read(partial(subscribers.endpoint_id, channel=channel, address=address))
 
+    async def officers_among(self, addresses: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        return await self._db.read(partial(subscribers.officers_among, addresses=addresses))
+
 
 def _enrol(conn: Connection, *, entries: Sequence[Entry], asked: int, actor: str, at: datetime) -> Enrolment:
     done = enrol.enrol(conn, entries, asked=asked)

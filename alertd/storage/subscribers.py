@@ -13,12 +13,18 @@ from alertd.domain.problems import Conflict, NotFound
 from alertd.domain.subscriber import Cohort, Consent, Endpoint, EndpointState, Preference, Subscriber
 from alertd.storage import audit, enrol
 from alertd.storage.addresses import address_key
+from alertd.storage.connect import run
 from alertd.storage.roster import entry_of
 from alertd.storage.tables import endpoint, subscriber, zone_set
-from alertd.storage.types import Instant, purposes_of
+from alertd.storage.types import Instant, json_text, purposes_of
 
 CITIZEN: Final = "citizen"
 """The actor of what a subscriber does himself."""
+
+OFFICERS: Final = """
+SELECT j.value->>0 FROM json_each(:keys) j JOIN endpoint e ON e.channel = j.value->>1 AND e.address_key = j.value->>2
+JOIN subscriber s ON s.seq = e.subscriber_seq WHERE s.cohort = 'officers'
+"""
 
 
 def everyone(*, after: int, limit: int) -> Select[Any]:
@@ -104,6 +110,11 @@ def unsubscribe_endpoint(conn: Connection, endpoint_id: int, *, at: datetime) ->
 def endpoint_id(conn: Connection, channel: str, address: str) -> int | None:
     row = conn.execute(by_address(channel, address)).fetchone()
     return None if row is None else int(row.id)
+
+
+def officers_among(conn: Connection, addresses: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    keys = json_text([[i, channel, address_key(address)] for i, (channel, address) in enumerate(addresses)])
+    return frozenset(addresses[i] for (i,) in run(conn, OFFICERS, {"keys": keys}).fetchall())
 
 
 def _subscribers() -> Select[Any]:

@@ -64,6 +64,12 @@ alert = Table(
 Index("alert_by_state", alert.c.state, alert.c.seq)
 Index("alert_public", alert.c.seq, **_only("status = 'Actual' AND scope = 'Public'"))
 Index("alert_live", alert.c.deadline, **_only("state IN ('pending', 'active')"))
+Index("alert_undecided", alert.c.state, alert.c.deadline, **_only("state = 'draft'"))
+Index(  # holds all that is asked for: the rows themselves are long
+    "alert_page",
+    *(alert.c.id, alert.c.accepted_at, alert.c.cohort, alert.c.followed_by),
+    **_only("cohort = 'officers' AND followed_by IS NULL"),
+)
 Index("alert_to_pseudonymise", alert.c.accepted_at, **_only("pseudonymised = 0"))
 
 alert_ancestor = Table(
@@ -254,6 +260,22 @@ idempotency = Table(
 )
 Index("idempotency_by_age", idempotency.c.created_at)
 
+peer_message = Table(  # a CAP document another system posted, under its own name (peers.py)
+    "peer_message",
+    metadata,
+    Column("seq", BigInt, primary_key=True),
+    Column("sender", Text, nullable=False),
+    Column("identifier", Text, nullable=False),
+    Column("sent", Text, nullable=False),
+    Column("msg_type", Text, nullable=False),
+    Column("alert_seq", BigInt, nullable=False),  # what it became; of an Ack or an Error what it is about
+    Column("fingerprint", Text, nullable=False),
+    Column("document", LargeBinary, nullable=False),  # as it came
+    Column("answer", LargeBinary, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    UniqueConstraint("sender", "identifier", "sent"),
+)
+
 audit = Table(
     "audit",
     metadata,
@@ -265,4 +287,12 @@ audit = Table(
     Column("details", JsonText, nullable=False),
     Column("previous", Text, nullable=False),
     Column("hash", Text, nullable=False),
+)
+
+kept = Table(  # what rules and sources remember between two restarts (kept.py)
+    "kept",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -32,6 +32,7 @@ PARTS = {
     "calm": "accepting alerts while 100,000 pushes go out",
     "accept": "an emergency in the middle of a newsletter",
     "isolation": "what a channel in trouble costs the others",
+    "cap": "reading CAP beside bare lxml parse and XSD validation",
 }
 """Modules here with `async def measure(bench) -> list[Section]`."""
 DAILY = ("push", "mail", "broadcast")

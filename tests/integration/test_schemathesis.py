@@ -84,6 +84,12 @@ def ndjson(_context: schemathesis.SerializationContext, value: object) -> bytes:
     return (value if isinstance(value, str) else json.dumps(value)).encode()
 
 
+@schemathesis.serializer("application/cap+xml")
+def cap(_context: schemathesis.SerializationContext, value: object) -> bytes:
+    """The document says of it only that it is a text."""
+    return (value if isinstance(value, str) else json.dumps(value)).encode()
+
+
 schema = schemathesis.openapi.from_dict(make_web().app.openapi())
 
 

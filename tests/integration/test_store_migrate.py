@@ -5,7 +5,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
@@ -58,14 +60,31 @@ async def test_an_older_store_is_copied_before_it_is_changed(tmp_path: Path, mon
         accepted = new(HOOK)
         await store.accept(accepted)
     upgraded: list[str | None] = []
-    monkeypatch.setattr(migrate, "HEAD", "0002")
+    current = migrate.HEAD
+    monkeypatch.setattr(migrate, "HEAD", "9998")
     monkeypatch.setattr(migrate, "_upgrade", lambda _, found: upgraded.append(found))
     copy = migrate.bring_up_to_date(tmp_path / "alertd.db")
-    assert upgraded == ["0001"]
+    assert upgraded == [current]
     assert copy is not None
     assert copy.stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(copy)) as raw:
         assert raw.execute("SELECT id FROM alert").fetchall() == [(accepted.alert.id,)]
+
+
+def test_the_first_schema_is_brought_to_the_newest_with_all_that_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "alertd.db"
+    first = connect(path, busy_seconds=1)
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    config.attributes["connection"] = first
+    command.upgrade(config, "0001")
+    first.exec_driver_sql("INSERT INTO token VALUES (1, 'anna', 'd', '[]', NULL, 1, NULL, '{}')")
+    first.commit()
+    first.close()
+    assert migrate.bring_up_to_date(path) is not None
+    assert _schema(path) == _ddl_of_tables(tmp_path / "declared.db")
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("SELECT name FROM token").fetchall() == [("anna",)]
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

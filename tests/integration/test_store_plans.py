@@ -22,10 +22,13 @@ from alertd.storage import (
     completion,
     decide,
     enrol,
+    feeds,
     follow,
     intake,
     leases,
     migrate,
+    paging,
+    peers,
     plan_sql,
     purge,
     report,
@@ -38,14 +41,25 @@ from alertd.storage import (
     work_sql,
 )
 
-BIG = ("delivery", "endpoint", "subscriber", "audit", "alert", "idempotency", "plan", "tally", "selected")
+BIG = (
+    "delivery",
+    "endpoint",
+    "subscriber",
+    "audit",
+    "alert",
+    "idempotency",
+    "plan",
+    "tally",
+    "selected",
+    "peer_message",
+)
 
 TERMS: Mapping[str, Any] = {
     "digest": "d",
     "alert_id": "a5", "alert_seq": 5, "after": 10, "at": 1, "batch": "{}", "before": 10, "by": "x", "channel": "push", "channels": '["push"]',
     "claimed_at": 1, "cohort": "public", "cursor": 0, "depth": 1, "due_at": None, "id": "a5",
-    "identifier": "i5", "ids": "[1,2]", "key": "k", "keys": "[]", "known": 0, "limit": 100, "now": 1, "owner": "o",
-    "priority": 0, "purpose": 1, "reasons": "[]", "rows": "[]", "seq": 5, "sets": "[]", "state": "expired", "token": 7,
+    "identifier": "i5", "ids": "[1,2]", "key": "k", "keys": "[]", "names": '[["s", "i5"]]', "known": 0, "limit": 100, "now": 1, "owner": "o",
+    "priority": 0, "purpose": 1, "reasons": "[]", "rows": "[]", "seq": 5, "seqs": "[5]", "since": 1, "sets": "[]", "state": "expired", "token": 7,
     "until": 100, "upper": 1000, "whole1": 1, "whole2": 1, "whole3": 1, "whole4": 1, "window": 100, "zoned": 1, "first": 1, "last": 9, "fresh": 5, "started_at": 1, "settled_at": 1, "tried": 1,
     "endpoints": "[]", "reason": None, "exposed": 1, "flying": 1, "latest": 1,
 }  # fmt: skip
@@ -110,6 +124,9 @@ STATEMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "end": (sweep.END, ("SEARCH delivery USING INTEGER PRIMARY KEY",)),
     "failed": (decide.FAILED, (UNIQUE + "delivery",)),
     "requeue": (decide.REQUEUE, (UNIQUE + "delivery",)),
+    "undecided": (paging.UNDECIDED, ("alert_undecided",)),
+    "open pages": (paging.OPEN, ("USING COVERING INDEX alert_page",)),
+    "officers' addresses": (subscribers.OFFICERS, (UNIQUE + "endpoint", "SEARCH s USING INTEGER PRIMARY KEY")),
     "lineage": (follow.LINEAGE, (UNIQUE + "alert",)),
     "answer": (intake.ANSWER, ("PRIMARY KEY",)),
     "audit head": (audit.HEAD, ()),
@@ -129,11 +146,16 @@ STATEMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "alerts": (_listed(), ("INTEGER PRIMARY KEY",)),
     "alerts in a state": (_listed(states=(AlertState.DRAFT,)), ("alert_by_state",)),
     "public alerts": (_listed(public=True), ("alert_public",)),
+    "feed": (feeds.REAL, ("alert_public", "SEARCH x USING PRIMARY KEY", "SEARCH o USING INTEGER PRIMARY KEY")),
+    "feed of drills": (feeds.REHEARSED, ("SEARCH x USING PRIMARY KEY", "SEARCH o USING INTEGER PRIMARY KEY")),
+    "contents": (feeds.CONTENTS, ("SEARCH alert USING INTEGER PRIMARY KEY",)),
     "tallies": (_compiled(report.tallies_of(5)), ("SEARCH tally USING PRIMARY KEY", "SEARCH plan USING PRIMARY KEY")),
     "deliveries": (_deliveries(), (UNIQUE + "delivery",)),
     "deliveries go on": (_deliveries(after=("push", 50)), (UNIQUE + "delivery",)),
     "deliveries of a channel": (_deliveries(channel="push", after=("push", 5)), (UNIQUE + "delivery",)),
     "failed deliveries": (_deliveries(state=State.FAILED), (UNIQUE + "delivery",)),
+    "messages posted": (peers.POSTED, (UNIQUE + "peer_message", "SEARCH a USING INTEGER PRIMARY KEY")),
+    "messages published": (peers.PUBLISHED, (UNIQUE + "alert",)),
     "token": (tokens.BY_DIGEST, (UNIQUE + "token",)),
     "subscribers": (
         _compiled(subscribers.everyone(after=5, limit=50)),
@@ -180,6 +202,10 @@ _ROWS: Mapping[str, Mapping[str, str]] = {
     },
     "selected": {"alert_seq": "i % 7", "zone_set": "i", "min_rank": "1", "blocks": "1"},
     "idempotency": {"owner": "'o'", "key": "'k' || i", "fingerprint": "'f'", "body": "x''", "created_at": "i"},
+    "peer_message": {
+        "sender": "'s'", "identifier": "'i' || i", "sent": "''", "msg_type": "'Alert'", "alert_seq": "i",
+        "fingerprint": "'f'", "document": "x''", "answer": "x''", "received_at": "i",
+    },
     "token": {"name": "'n' || i", "digest": "'d' || i", "scopes": "'[]'", "created_at": "i", "details": "'{}'"},
     "alert_ancestor": {"alert_seq": "i", "depth": "1", "ancestor_seq": "i - 1"},
     "audit": {

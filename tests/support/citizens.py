@@ -16,16 +16,17 @@ from alertd.core.citizens.links import Links
 from alertd.core.citizens.subscribe import Subscribers
 from alertd.core.metrics import Metrics
 from alertd.core.report import Reports
-from alertd.domain.alert import Alert, AlertState
+from alertd.domain.alert import Alert, AlertState, MsgType, Scope, Status
 from alertd.domain.delivery import Accepted, Verdict
 from alertd.domain.problems import NotFound
-from alertd.domain.subscriber import Subscriber
+from alertd.domain.subscriber import Cohort, Subscriber
+from alertd.domain.times import micros
 from alertd.ports.adapter import Notice, Service
-from alertd.ports.stores import Enrolment, StoredAlert, Token
+from alertd.ports.stores import Enrolment, Published, StoredAlert, Token
 from alertd.ports.territory import Zone
 from alertd.web import problems, public
 from alertd.web.api import subscribers as subscribers_api
-from alertd.web.services import Services
+from alertd.web.services import FeedTerms, Services
 from tests.support.clock import ManualClock
 from tests.support.notices import SERVICE
 
@@ -151,6 +152,10 @@ class People:
                 return True
         return False
 
+    async def officers_among(self, addresses: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        officers = (s for s in self.held.values() if s.cohort is Cohort.OFFICERS)
+        return frozenset({(e.channel, e.address) for s in officers for e in s.endpoints} & set(addresses))
+
     async def endpoint_id(self, channel: str, address: str) -> int | None:
         return next(
             (e.id for s in self.held.values() for e in s.endpoints if (e.channel, e.address) == (channel, address)),
@@ -164,6 +169,7 @@ class Board:
     def __init__(self) -> None:
         self.alerts: list[StoredAlert] = []
         self.reads = 0
+        self.bells = Bells()
         self.broken: Exception | None = None
 
     def put(self, alert: Alert, state: AlertState = AlertState.ACTIVE, **more: Any) -> StoredAlert:
@@ -171,6 +177,7 @@ class Board:
         given = {"deadline": when + timedelta(hours=6), **more}
         stored = StoredAlert(len(self.alerts) + 1, alert, state, 1, when, created_by="anna", **given)
         self.alerts.append(stored)
+        self.bells.published()
         return stored
 
     async def get_alert(self, alert_id: str) -> StoredAlert:
@@ -197,6 +204,29 @@ class Board:
             raise self.broken
         found = [s for s in reversed(self.alerts) if before is None or s.seq < before]
         return [s for s in found if not states or s.state in states][:limit]
+
+    async def published(self, *, real: bool, since: datetime, now: datetime) -> list[Published]:
+        """With the semantics of the port."""
+        self.reads += 1
+        if self.broken:
+            raise self.broken
+        ends = {s.alert.id: s.deadline for s in self.alerts}
+        found = []
+        for s in reversed(self.alerts):
+            told = s.followed_by is None and s.state not in {AlertState.DRAFT, AlertState.REJECTED}
+            if not told or s.alert.scope is not Scope.PUBLIC or s.alert.status is Status.DRAFT:
+                continue
+            held = max((ends[one] for one in s.ancestors), default=s.deadline)
+            end = held if s.alert.msg_type is MsgType.CANCEL else s.deadline
+            if s.alert.status.is_real is real and (end > since or held > now):
+                found.append(Published(s.seq, s.alert.purpose, micros(s.accepted_at), micros(end), micros(held)))
+        return found
+
+    async def contents(self, seqs: Sequence[int]) -> dict[int, Alert]:
+        self.reads += 1
+        if self.broken:
+            raise self.broken
+        return {seq: self.alerts[seq - 1].alert for seq in seqs}
 
 
 class Secrets:
@@ -238,7 +268,13 @@ class Hall:
         return httpx.AsyncClient(transport=transport, base_url="https://allerta.comune.example.it", headers=headers)
 
 
-def make_hall(service: Service = SERVICE, *, clock: Any = None, trust_forwarded: bool = False) -> Hall:
+def make_hall(
+    service: Service = SERVICE,
+    *,
+    clock: Any = None,
+    trust_forwarded: bool = False,
+    feeds: FeedTerms = FeedTerms(),  # noqa: B008 - frozen
+) -> Hall:
     clock = clock or ManualClock(datetime.now(UTC))
     people, post, board = People(), Post(), Board()
     links = Links(KEY, service.public_url, clock)
@@ -247,8 +283,9 @@ def make_hall(service: Service = SERVICE, *, clock: Any = None, trust_forwarded:
         service=lambda: service,
         territory=cast("Any", Towns),
         intake=cast("Any", None),
+        peers=cast("Any", None),
         approvals=cast("Any", None),
-        reports=Reports(cast("Any", board), clock, Bells()),
+        reports=Reports(cast("Any", board), clock, board.bells),
         previews=cast("Any", None),
         channels=cast("Any", post),
         subscribers=Subscribers(cast("Any", people), post, clock, territory=cast("Any", Towns)),
@@ -257,6 +294,7 @@ def make_hall(service: Service = SERVICE, *, clock: Any = None, trust_forwarded:
         metrics=Metrics(),
         ready=lambda: (True, ""),
         trust_forwarded=trust_forwarded,
+        feeds=lambda: feeds,
     )
     app = FastAPI(openapi_url=None)
     problems.install(app)

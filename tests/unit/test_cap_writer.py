@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from alertd.cap.writer import NAMESPACE, write
+from alertd.cap.writer import NAMESPACE, writable, write
 from alertd.domain import alert as cap
 from alertd.domain.geo import Circle, Point, Polygon
 
@@ -82,6 +82,7 @@ infos = st.builds(
 )
 sents = st.just("2026-11-22T06:00:00+01:00") | st.just("2026-11-22T06:00:00-00:00")
 references = st.lists(st.builds(cap.Reference, keys, keys, sents), min_size=1, max_size=3).map(tuple)
+names = st.text(min_size=1).filter(lambda text: writable(text).strip())
 alerts = st.builds(
     cap.Alert,
     id=keys,
@@ -95,8 +96,8 @@ alerts = st.builds(
     info=st.lists(infos, max_size=2).map(tuple),
     channels=st.none(),
     source=some,
-    restriction=st.text(min_size=1),
-    addresses=st.text(min_size=1),
+    restriction=names,
+    addresses=names,
     code=st.lists(text, max_size=2).map(tuple),
     note=some,
     references=references,
@@ -191,6 +192,7 @@ def test_what_xml_cannot_hold_is_left_out() -> None:
         ({"msg_type": cap.MsgType.CANCEL}, "references"),
         ({"scope": cap.Scope.RESTRICTED}, "restriction"),
         ({"scope": cap.Scope.PRIVATE}, "addresses"),
+        ({"scope": cap.Scope.PRIVATE, "addresses": "\x00 "}, "addresses"),
         ({"info": (changed(INFO, category=()),)}, "category"),
         ({"info": (changed(INFO, language="it_IT"),)}, "language"),
         ({"info": (changed(INFO, expires=datetime(2026, 1, 1)),)}, "offset"),  # noqa: DTZ001

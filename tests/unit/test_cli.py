@@ -16,6 +16,7 @@ from alertd.cli import compose, main
 from alertd.cli.client import Body
 from alertd.cli.confirm import is_real
 from alertd.cli.errors import Failure, guarded
+from tests.support.cap_post import document
 from tests.unit.cli_daemon import Script, daemon, receipts_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -184,6 +185,16 @@ def test_send_and_watch(run: Run) -> None:
     assert done.out.startswith("abc\n")
 
 
+def test_approve_and_reject_decide_a_draft(run: Run, script: Script) -> None:
+    assert run("approve", "abc").out == "abc\n"
+    assert run("reject", "abc", "--reason", "Sensore guasto").out == "abc\n"
+    assert [(path, json.loads(body)) for path, _, body in script.posts] == [
+        ("/v1/alerts/abc/approve", {}),
+        ("/v1/alerts/abc/reject", {"reason": "Sensore guasto"}),
+    ]
+    assert run("reject", "abc").code == 2
+
+
 def test_cancel(run: Run, script: Script) -> None:
     assert run("cancel", "abc", "--note", "Cessata allerta").out == "abc\n"
     ((path, headers, body),) = script.posts
@@ -209,6 +220,37 @@ def test_a_real_alert_from_a_terminal_asks(
     assert [path for path, _, _ in script.posts] == ["/v1/previews", "/v1/alerts"][: 2 if sent else 1]
 
 
+@pytest.mark.parametrize(
+    ("msg_type", "asks", "paths"),
+    [
+        ("Alert", " to Montelupo Fiorentino through", ["/v1/previews", "/v1/alerts"]),
+        ("Cancel", " to everybody who may have got", ["/v1/alerts"]),
+        ("Ack", "", ["/v1/alerts"]),
+    ],
+)
+def test_a_real_document_from_a_terminal_asks(
+    run: Run,
+    script: Script,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    msg_type: str,
+    asks: str,
+    paths: list[str],
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    (tmp_path / "alert.xml").write_bytes(document(msg_type=msg_type))
+    done = run("send", "--file", str(tmp_path / "alert.xml"))
+    assert done.code == 0
+    assert asks in done.err
+    assert ("REAL" in done.err) == bool(asks)
+    assert [path for path, _, _ in script.posts] == paths
+
+
 def test_a_real_alert_without_a_terminal_does_not_ask(run: Run, script: Script) -> None:
     assert run("send", "--status", "Actual", *WORDS[2:]).code == 0
     assert [path for path, _, _ in script.posts] == ["/v1/alerts"]
@@ -220,6 +262,11 @@ def test_what_is_real() -> None:
     assert not is_real(Body(b"[]"))
     assert is_real(Body(b"<alert><status> Actual </status></alert>", "application/cap+xml"))
     assert is_real(Body(b"<cap:alert><cap:status>Actual</cap:status></cap:alert>", "application/cap+xml"))
+    assert is_real(Body(document(), "application/cap+xml"))
+    assert is_real(Body(document().decode().replace("UTF-8", "UTF-16").encode("utf-16"), "application/cap+xml"))
+    assert is_real(Body(document(msg_type="Cancel"), "application/cap+xml"))
+    assert not is_real(Body(document(msg_type="Ack"), "application/cap+xml"))
+    assert not is_real(Body(document(status="Exercise"), "application/cap+xml"))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertd.domain.geo import MAX_POLYGON_POINTS, Circle, Point, Polygon
+from alertd.domain.geo import MAX_POINTS_READ, Circle, Point, Polygon
 
 POINTS = st.builds(Point, st.floats(-90, 90), st.floats(-180, 180))
 CIRCLES = st.builds(Circle, POINTS, st.floats(0, 20_000))
@@ -47,7 +47,7 @@ def test_what_is_no_circle_is_refused(text: str) -> None:
         ("", "at least four"),
         ("1,1 2,2 1,1", "at least four"),
         ("1,1 1,2 2,2 2,1", "repeat its first"),
-        (" ".join(["1,1"] * (MAX_POLYGON_POINTS + 1)), "at most 2000"),
+        (" ".join(["1,1"] * (MAX_POINTS_READ + 1)), "at most 10000"),
     ],
 )
 def test_what_is_no_polygon_is_refused(text: str, why: str) -> None:

@@ -75,10 +75,9 @@ async def test_current_alert_says_who_what_where_until_and_what_to_do() -> None:
 @pytest.mark.parametrize(
     ("change", "state"),
     [
-        ({"status": Status.EXERCISE}, AlertState.ACTIVE),
-        ({"status": Status.TEST}, AlertState.ACTIVE),
-        ({"status": Status.SYSTEM}, AlertState.ACTIVE),
         ({"status": Status.DRAFT}, AlertState.ACTIVE),
+        ({"status": Status.EXERCISE}, AlertState.DRAFT),
+        ({"status": Status.EXERCISE, "scope": Scope.RESTRICTED}, AlertState.ACTIVE),
         ({"scope": Scope.PRIVATE}, AlertState.ACTIVE),
         ({"scope": Scope.RESTRICTED}, AlertState.ACTIVE),
         ({}, AlertState.DRAFT),
@@ -88,7 +87,7 @@ async def test_current_alert_says_who_what_where_until_and_what_to_do() -> None:
 async def test_what_is_not_for_the_public_is_nowhere(change: dict[str, object], state: AlertState) -> None:
     hall = make_hall()
     hall.board.put(real(**change), state)
-    for path in ("/", "/feed.atom", "/feed.rss"):
+    for path in ("/", "/feed.atom", "/feed.rss", "/feed-exercise.atom"):
         page = await get(hall, path)
         assert page.status_code == 200
         assert "Allerta" not in page.text
@@ -144,7 +143,7 @@ async def test_expired_is_past_by_state_or_by_the_clock(state: AlertState) -> No
     assert "Nessun avviso in corso" in current
     assert "Allerta arancione" in past
     for path in ("/feed.atom", "/feed.rss"):
-        assert "Allerta" not in (await get(hall, path)).text
+        assert "Terminato: Allerta arancione" in (await get(hall, path)).text
 
 
 async def test_emergencies_come_first() -> None:
@@ -214,6 +213,7 @@ async def test_feeds_lead_to_cap_documents() -> None:
     atom = etree.fromstring((await get(hall, "/feed.atom")).content)
     (entry,) = atom.findall(f"{ATOM}entry")
     assert entry.findtext(f"{ATOM}updated") == "2026-11-21T11:00:00+01:00"
+    assert entry.find(f"{ATOM}link").get("type") == CAP_TYPE
     cap_link = next(link.get("href") for link in entry.findall(f"{ATOM}link") if link.get("type") == CAP_TYPE)
     rss = etree.fromstring((await get(hall, "/feed.rss")).content)
     assert rss.findtext("channel/item/link") == cap_link
@@ -455,10 +455,11 @@ async def test_bad_push_is_a_problem(body: object) -> None:
     assert not hall.people.held
 
 
-async def test_push_never_joins_the_exercise_cohort_or_other_channels() -> None:
+@pytest.mark.parametrize("cohort", ["exercise", "officers"])
+async def test_push_never_joins_another_cohort_or_other_channels(cohort: str) -> None:
     hall = make_hall()
     extra = {
-        "cohort": "exercise",
+        "cohort": cohort,
         "endpoints": [{"channel": "mail", "address": "v@example.org"}],
         "consent": None,
         "id": "x",

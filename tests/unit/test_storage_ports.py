@@ -9,9 +9,12 @@ from alertd.storage import Store
 
 PORTS = [
     stores.IntakeStore,
+    stores.PagerStore,
+    stores.PeerStore,
     stores.PlanStore,
     stores.WorkStore,
     stores.SweepStore,
+    stores.FeedStore,
     stores.ReportStore,
     stores.SubscriberStore,
     stores.TokenStore,
@@ -21,9 +24,12 @@ PORTS = [
 def _is_each(store: Store) -> None:
     """Never called: mypy reads it."""
     _intake: stores.IntakeStore = store
+    _pager: stores.PagerStore = store
+    _peers: stores.PeerStore = store
     _plan: stores.PlanStore = store
     _work: stores.WorkStore = store
     _sweep: stores.SweepStore = store
+    _feeds: stores.FeedStore = store
     _report: stores.ReportStore = store
     _subscribers: stores.SubscriberStore = store
     _tokens: stores.TokenStore = store

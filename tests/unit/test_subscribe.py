@@ -266,3 +266,46 @@ async def test_import_of_another_type_is_refused() -> None:
             "rejected": 1,
             "errors": [{"line": 3, "msg": "endpoints.0: not a mail address"}],
         }
+
+
+# --- officers ---
+
+
+async def test_an_officer_who_would_never_be_paged_is_refused() -> None:
+    hall = make_hall()
+    with pytest.raises(Invalid, match="must include 'emergency'"):
+        form(cohort="officers", purposes=["service"])
+    officer = await add(hall, cohort="officers")
+    with pytest.raises(Invalid, match="must include 'emergency'"):
+        await hall.services.subscribers.patch(officer.id, read(SubscriberPatch, {"purposes": ["event"]}), actor="anna")
+    citizen = await hall.services.subscribers.add(read(SubscriberForm, person(7, purposes=["event"])), actor="anna")
+    with pytest.raises(Invalid, match="must include 'emergency'"):
+        await hall.services.subscribers.patch(citizen.id, read(SubscriberPatch, {"cohort": "officers"}), actor="anna")
+
+
+async def test_neither_a_list_nor_a_form_makes_a_citizen_of_an_officer() -> None:
+    hall = make_hall()
+    officer = await add(hall, cohort="officers")
+    loaded = await load(hall, [person(1), {**ANNA, "zones": ["048028"]}, person(2)])
+    assert (loaded.created, loaded.updated, loaded.rejected) == (2, 0, 1)
+    assert [error.line for error in loaded.errors] == [2]
+    assert "an officer is paged at this address on mail" in loaded.errors[0].msg
+    with pytest.raises(Invalid, match="an officer is paged"):
+        await hall.services.subscribers.enrol(form(), source="web")
+    assert hall.people.held[officer.id] == officer
+    again = await load(hall, [{**ANNA, "cohort": "officers"}])
+    assert (again.updated, again.rejected) == (1, 0)
+    change = read(SubscriberPatch, {"cohort": "public"})
+    assert (await hall.services.subscribers.patch(officer.id, change, actor="anna")).cohort is Cohort.PUBLIC
+
+
+async def test_an_officer_is_exported_and_imported_as_one() -> None:
+    first, second = make_hall(), make_hall()
+    async with first.client(authorization="Bearer both") as client:
+        assert (await client.post("/v1/subscribers", json={**ANNA, "cohort": "officers"})).status_code == 201
+        out = await client.get("/v1/subscribers/export?format=csv")
+    async with second.client(authorization="Bearer both") as client:
+        headers = {"Content-Type": "text/csv"}
+        answer = await client.post("/v1/subscribers/import", content=out.content, headers=headers)
+    assert answer.json()["created"] == 1
+    assert [s.cohort for s in second.people.held.values()] == [Cohort.OFFICERS]

@@ -228,6 +228,7 @@ def make_web() -> Web:
         service=lambda: service,
         territory=cast("Any", lambda: SimpleNamespace(zones=())),
         intake=cast("Any", intake),
+        peers=cast("Any", None),
         approvals=cast("Any", approvals),
         reports=Reports(cast("Any", store), clock, bells),
         previews=cast("Any", None),

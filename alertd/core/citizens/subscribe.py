@@ -14,12 +14,13 @@ from alertd.core.citizens.subscriber_form import (
     SubscriberForm,
     SubscriberPatch,
     SubscriberRow,
+    page_fault,
     read,
 )
 from alertd.core.citizens.transfer import Row
 from alertd.domain.alert import WHOLE_TERRITORY
 from alertd.domain.problems import Conflict, Invalid, NotFound, Problem
-from alertd.domain.subscriber import Consent, Endpoint, Preference, Subscriber
+from alertd.domain.subscriber import Cohort, Consent, Endpoint, Preference, Subscriber
 from alertd.ports.clock import Clock
 from alertd.ports.stores import SubscriberStore
 from alertd.ports.territory import Territory
@@ -115,10 +116,13 @@ class Subscribers:
             purposes=change.purposes or old.preference.purposes,
             min_severity=change.min_severity or old.preference.min_severity,
         )
+        cohort = change.cohort or old.cohort
+        if fault := page_fault(cohort, preference.purposes):
+            raise Invalid(Problem(("purposes",), fault))
         new = replace(
             old,
             preference=preference,
-            cohort=change.cohort or old.cohort,
+            cohort=cohort,
             endpoints=endpoints,
             updated_at=self._clock.now(),
         )
@@ -135,14 +139,14 @@ class Subscribers:
         Nothing is undone where it stops half-way (Unavailable): the same file may simply be sent again.
         """
         loaded = Loaded()
-        batch: list[Subscriber] = []
+        batch: list[tuple[int, Subscriber]] = []
         count = 0
         async for row in rows:
             count += 1
             if not count % _BREATH:
                 await asyncio.sleep(0)  # a long import must not hold up an alert
             try:
-                batch.append(self._read(row, source))
+                batch.append((row.line, self._read(row, source)))
             except Invalid as error:
                 loaded.reject(row.line, str(error))
             if len(batch) == BATCH:
@@ -162,6 +166,8 @@ class Subscribers:
         """
         now = self._clock.now()
         subscriber = replace(self._settled(form, source), consent=Consent(source, now, now))
+        if fault := (await self._taken_by_officers([subscriber])).get(subscriber.id):
+            raise Invalid(Problem(("endpoints", 0), fault))
         await self._store.enrol([subscriber], actor="citizen")
         endpoint = subscriber.endpoints[0]
         return await self._store.endpoint_id(endpoint.channel, endpoint.address) or 0
@@ -181,11 +187,29 @@ class Subscribers:
             raise Invalid(Problem((), row.error))
         return self._settled(read(SubscriberRow, row.fields), source)
 
-    async def _flush(self, batch: list[Subscriber], loaded: Loaded, actor: str) -> None:
-        done = await self._store.enrol(batch, actor=actor)
-        loaded.created += done.created
-        loaded.updated += done.updated
+    async def _flush(self, batch: list[tuple[int, Subscriber]], loaded: Loaded, actor: str) -> None:
+        faults = await self._taken_by_officers([one for _, one in batch])
+        for number, one in batch:
+            if one.id in faults:
+                loaded.reject(number, faults[one.id])
+        good = [one for _, one in batch if one.id not in faults]
         batch.clear()
+        if good:
+            done = await self._store.enrol(good, actor=actor)
+            loaded.created += done.created
+            loaded.updated += done.updated
+
+    async def _taken_by_officers(self, people: Sequence[Subscriber]) -> dict[str, str]:
+        """By id, those who would take an address that pages go to, with what to say: else a citizen's form, or a list
+        from the registry, would silently make a citizen of an officer, and nobody be paged any more."""
+        others = [one for one in people if one.cohort is not Cohort.OFFICERS]
+        held = await self._store.officers_among([(e.channel, e.address) for one in others for e in one.endpoints])
+        return {
+            one.id: f"an officer is paged at this address on {e.channel}: change that subscriber first, or use another"
+            for one in others
+            for e in one.endpoints
+            if (e.channel, e.address) in held
+        }
 
     def _settled(self, form: SubscriberForm, source: str) -> Subscriber:
         now = self._clock.now()

@@ -5,6 +5,7 @@ channel) is the business of `alertd.core.citizens.subscribe`.
 """
 
 import re
+from collections.abc import Collection
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
@@ -117,6 +118,12 @@ class SubscriberForm(Form):
     endpoints: Annotated[list[EndpointForm], Field(min_length=1, max_length=20)]
     consent: ConsentForm | None = None
 
+    @model_validator(mode="after")
+    def _can_be_paged(self) -> Self:
+        if fault := page_fault(self.cohort, self.purposes):
+            raise ValueError(fault)
+        return self
+
 
 class SubscriberRow(SubscriberForm):
     """A line of an import: as the form, and with the `id` an export wrote."""
@@ -133,6 +140,13 @@ class SubscriberPatch(Form):
     min_severity: Severity | None = None
     cohort: Cohort | None = None
     endpoints: Annotated[list[EndpointForm], Field(min_length=1, max_length=20)] | None = None
+
+
+def page_fault(cohort: Cohort, purposes: Collection[Purpose]) -> str | None:
+    """Why pages would not reach such an officer; zones and severity never keep one from him."""
+    if cohort is Cohort.OFFICERS and Purpose.EMERGENCY not in purposes:
+        return "officers are paged as for an emergency: their purposes must include 'emergency'"
+    return None
 
 
 F = TypeVar("F", bound=Form)

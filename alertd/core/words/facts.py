@@ -78,8 +78,8 @@ def gather(alert: Alert, infos: Sequence[Info], *, service: Service, phrases: Ph
     note = clip(plain(alert.note or ""), _MAX_NOTE) if change else ""
     reference = ", ".join(line(r.identifier) for r in alert.references[:MAX_SHOWN]) if not infos else ""
     return Facts(
-        mark=phrases.marks.get(alert.status, ""),
-        mark_note=phrases.notes.get(alert.status, ""),
+        mark=phrases.page_mark if alert.is_page else phrases.marks.get(alert.status, ""),
+        mark_note=phrases.page_note if alert.is_page else phrases.notes.get(alert.status, ""),
         name=clip(line(service.name) or line(service.sender), _MAX_NAME) or "alertd",
         change=change,
         change_note=_change_note(alert, phrases, zone),

@@ -9,11 +9,14 @@ from alertd.domain.alert import Purpose, ResponseType, Severity, Status, Urgency
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phrases:
-    """`marks` and `notes` for every status that is not real; `moment` takes weekday, day, month, year, time."""
+    """`marks` and `notes` for every status that is not real, `page_…` for pages to the officers; `moment` takes
+    weekday, day, month, year, time."""
 
     tag: str
     marks: Mapping[Status, str]
     notes: Mapping[Status, str]
+    page_mark: str
+    page_note: str
     update: str
     cancelled: str
     cancel_note: str

@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from alertd.cap.writer import write as write_cap
 from alertd.domain.alert import AlertState
 from alertd.web.api import cursor, docs
 from alertd.web.api.answers import AlertAnswer, AlertList
@@ -73,4 +72,4 @@ def _cap(api: APIRouter, services: Services) -> None:
     )
     async def get_cap(alert_id: AlertId) -> Response:
         stored = await services.reports.store.get_alert(alert_id)
-        return Response(write_cap(stored.alert), media_type=_CAP)
+        return Response(services.documents.of(stored.alert), media_type=_CAP)

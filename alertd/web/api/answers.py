@@ -53,6 +53,8 @@ class Links(Answer):
 class AcceptedAnswer(Answer):
     """The alert is durable: it survives kill -9 and power loss."""
 
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=False)
+
     id: str
     identifier: str
     sender: str
@@ -60,6 +62,9 @@ class AcceptedAnswer(Answer):
     state: AlertState
     channels: list[str] = Field(description="The channels it goes to")
     links: Links
+    violations: list[Fault] = Field(
+        default_factory=list, description="Only of a CAP document: what it should have said otherwise"
+    )
 
 
 class Pair(Answer):

@@ -1,6 +1,7 @@
 """The body of a request: read once, within a time, parsed straight from its bytes."""
 
 import asyncio
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import TypeVar
 
@@ -17,7 +18,8 @@ M = TypeVar("M", bound=BaseModel)
 READ_WITHIN = 30.0
 """Seconds a body may take to arrive: a caller that drips must not hold a request open for ever."""
 
-_XML = frozenset({"application/cap+xml", "application/xml", "text/xml"})
+JSON = "application/json"
+XML = ("application/cap+xml", "application/xml", "text/xml")
 _KEY_LENGTH = 255
 
 
@@ -34,14 +36,28 @@ async def read(request: Request) -> bytes:
 
 def require_json(request: Request) -> None:
     """Raises HTTPException 415."""
-    header = request.headers.get("content-type", "")
-    kind = header.partition(";")[0].strip().lower()
-    if kind != "application/json":
+    kind_of(request, (JSON,))
+
+
+def is_json(request: Request) -> bool:
+    """Whether it says so of itself."""
+    return _media_type(request) == JSON
+
+
+def kind_of(request: Request, taken: Sequence[str]) -> str:
+    """The body's media type, one of those. Raises HTTPException 415."""
+    kind = _media_type(request)
+    if kind not in taken:
         said = f"{kind} is not taken here" if kind else "the Content-Type is missing"
-        later = ": CAP 1.2 XML arrives in a later version" if kind in _XML else ""
-        raise HTTPException(415, f"{said}{later}; send application/json", {"Accept": "application/json"})
+        where = ": a CAP document of any msgType goes to POST /v1/alerts" if kind in XML else ""
+        raise HTTPException(415, f"{said}{where}; send {' or '.join(taken)}", {"Accept": ", ".join(taken)})
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise HTTPException(415, "compressed bodies are not taken here", {"Accept-Encoding": "identity"})
+    return kind
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def parse(raw: bytes, model: type[M]) -> M:

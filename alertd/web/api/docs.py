@@ -5,6 +5,7 @@ Bodies are read by us and not by the framework (once, from their bytes), so the 
 
 import asyncio
 import re
+from collections.abc import Sequence
 from http import HTTPStatus
 from importlib import import_module
 from typing import Any
@@ -57,6 +58,9 @@ IDEMPOTENCY_KEY: Document = {
 }
 
 
+CAP: Document = {
+    "schema": {"type": "string", "description": "One CAP 1.2 document (1.1 and 1.0 are read too), any msgType"}
+}
 SECURED: Document = {"security": [{"bearer": []}]}
 """For a call that reads its token itself."""
 
@@ -66,10 +70,12 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: _problem(status) for status in sorted({*statuses, *_EVERYWHERE})}
 
 
-def takes(model: type[BaseModel], *, required: bool = True, keyed: bool = False) -> Document:
-    """`openapi_extra` of a call with a JSON body; `keyed`: it honours an Idempotency-Key."""
+def takes(model: type[BaseModel], *, required: bool = True, keyed: bool = False, also: Sequence[str] = ()) -> Document:
+    """`openapi_extra` of a call with a JSON body; `keyed`: it honours an Idempotency-Key; `also`: the media types of
+    CAP documents it takes as well."""
+    content: Document = {"application/json": {}, **dict.fromkeys(also, CAP)}
     extra: Document = {
-        "requestBody": {"required": required, "content": {"application/json": {}}},
+        "requestBody": {"required": required, "content": content},
         _BODY: f"{model.__module__}:{model.__qualname__}",
     }
     if keyed:

@@ -16,6 +16,10 @@ class Alive(Answer):
     status: str = Field(examples=["ok"])
 
 
+class Ready(Alive):
+    concerns: list[str] = Field(description="What an operator must see to although work is taken")
+
+
 def router(services: Services) -> APIRouter:
     """`GET /healthz` and `GET /readyz`."""
     api = APIRouter(tags=["operation"])
@@ -35,13 +39,13 @@ def router(services: Services) -> APIRouter:
         "/readyz",
         operation_id="getReadiness",
         summary="The daemon takes work",
-        responses={200: {"model": Alive}, **docs.problems()},
+        responses={200: {"model": Ready}, **docs.problems()},
     )
     async def readyz(request: Request) -> Response:
         """503 with the reason while it stops, or while the store cannot take a change."""
         ready, reason = services.ready()
         if ready:
-            return reply(Alive(status="ready"))
+            return reply(Ready(status="ready", concerns=list(services.concerns())))
         return problem(503, reason or "not ready", request_id=request.state.request_id)
 
     return api

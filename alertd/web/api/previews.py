@@ -8,15 +8,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from alertd.core.access import allow_mode
+from alertd.core.peers import Message
 from alertd.core.preview import ChannelPreview, Preview
+from alertd.core.submission import Submission
+from alertd.domain.alert import MsgType
+from alertd.domain.problems import Invalid, Problem
 from alertd.ports.stores import Token
-from alertd.web.api import body, docs
+from alertd.web.api import body, cap_in, docs
 from alertd.web.api.answers import Answer
 from alertd.web.api.convert import submission_of
 from alertd.web.api.reply import reply
 from alertd.web.api.schemas import AlertIn
 from alertd.web.auth import requires
 from alertd.web.services import Services
+
+_SHOWN = frozenset({MsgType.ALERT, MsgType.UPDATE})
 
 
 class MessageAnswer(Answer):
@@ -51,17 +57,28 @@ def router(services: Services) -> APIRouter:
         operation_id="previewAlert",
         summary="What each channel would say, to how many, and how long it would take",
         responses={200: {"model": PreviewAnswer}, **docs.problems(408, 413, 415)},
-        openapi_extra=docs.takes(AlertIn),
+        openapi_extra=docs.takes(AlertIn, also=body.XML),
     )
     async def preview(request: Request, token: writer) -> Response:
         """The body is an alert as for sending. Nothing is stored and nothing is sent."""
-        body.require_json(request)
-        wanted = body.parse(await body.read(request), AlertIn)
-        allow_mode(token, wanted.status)
-        submission = submission_of(wanted, wanted.msg_type, services.service().languages[0])
+        kind = body.kind_of(request, (body.JSON, *body.XML))
+        raw = await body.read(request)
+        if kind == body.JSON:
+            wanted = body.parse(raw, AlertIn)
+            allow_mode(token, wanted.status)
+            submission = submission_of(wanted, wanted.msg_type, services.service().languages[0])
+        else:
+            message = await cap_in.message_of(raw, request.headers["content-type"])
+            submission = _of_document(message, services)
         return reply(_answer(await services.previews.preview(submission, token=token)))
 
     return api
+
+
+def _of_document(message: Message, services: Services) -> Submission:
+    if (msg_type := message.alert.msg_type) not in _SHOWN:
+        raise Invalid(Problem(("msg_type",), f"{msg_type} has no audience of its own to show"))
+    return services.peers.submission(message.alert)
 
 
 def _answer(preview: Preview) -> PreviewAnswer:

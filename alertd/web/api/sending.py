@@ -1,6 +1,6 @@
 """The calls that make an alert: send, update, cancel. Lean: the bytes are parsed once, the answer goes out as made."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -11,11 +11,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from alertd.core.access import allow_mode
 from alertd.core.intake import Encode
+from alertd.core.peers import Answering
 from alertd.core.submission import Accepted
 from alertd.domain.alert import MsgType
 from alertd.domain.problems import Invalid, Problem
+from alertd.domain.signal import Violation
 from alertd.ports.stores import Token
-from alertd.web.api import body, docs
+from alertd.web.api import body, cap_in, docs
 from alertd.web.api.answers import AcceptedAnswer
 from alertd.web.api.convert import infos_of, links_of, submission_of
 from alertd.web.api.fields import AlertId
@@ -27,6 +29,8 @@ from alertd.web.services import Services
 _SENDERS = ("alerts:send", "alerts:draft")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+_TAKEN = (body.JSON, *body.XML)
 
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {"model": AcceptedAnswer, "description": "Durable: it survives kill -9 and power loss"},
@@ -50,9 +54,15 @@ def sender(services: Services) -> Endpoint:
         """Checked, stored with its audit row and its plan in one transaction, then answered.
 
         A token with `alerts:draft` alone makes a draft, which waits for somebody else's approval.
+
+        A CAP document (exactly one alert, alone or in an EDXL-DE envelope) is sent, or follows what it references,
+        by its msgType. It is published under an identity of ours; its own is kept. The same document again is
+        answered as before, another one of the same sender, identifier and sent is 409; so is an Update or a Cancel
+        of what was already followed, and one of what is not known is 404. An Ack or an Error is noted: the answer
+        speaks of the alert it is about, and nothing is sent.
         """
         access = services.access
-        replays = "idempotency-key" in request.headers  # an answer told again passes no transaction
+        replays = "idempotency-key" in request.headers or not body.is_json(request)
         token = await admit(request, access.authenticate if replays else access.recognise, *_SENDERS)
         try:
             return await take(request, token)
@@ -61,9 +71,16 @@ def sender(services: Services) -> Endpoint:
             raise
 
     async def take(request: Request, token: Token) -> Response:
-        body.require_json(request)
+        """An answer told again passes no transaction, so whoever may be told one is authenticated before."""
+        kind = body.kind_of(request, _TAKEN)
         raw = await body.read(request)
         idempotency = body.idempotency_of(request, raw)
+        if kind != body.JSON:
+            message = await cap_in.message_of(raw, request.headers["content-type"])
+            answer = await services.peers.take(
+                message, token=token, idempotency=idempotency, answering=_answering(services.service().public_url)
+            )
+            return Response(answer, 202, media_type=JSON)
         wanted = body.parse(raw, AlertIn)
         allow_mode(token, wanted.status)
         service = services.service()
@@ -94,7 +111,7 @@ def _document_send(api: APIRouter, send: Endpoint) -> None:
         operation_id="sendAlert",
         summary="Send an alert",
         responses=_ACCEPTED,
-        openapi_extra={**docs.takes(AlertIn, keyed=True), **docs.SECURED},
+        openapi_extra={**docs.takes(AlertIn, keyed=True, also=body.XML), **docs.SECURED},
     )(send)
 
 
@@ -163,17 +180,24 @@ def _cancel(api: APIRouter, services: Services) -> None:
 
 
 def _encoder(public_url: str) -> Encode:
-    def encode(accepted: Accepted) -> bytes:
-        return orjson.dumps(
-            {
-                "id": accepted.id,
-                "identifier": accepted.identifier,
-                "sender": accepted.sender,
-                "sent": accepted.sent,
-                "state": accepted.state.value,
-                "channels": accepted.channels,
-                "links": links_of(accepted.id, public_url),
-            }
-        )
+    return lambda accepted: orjson.dumps(_told(accepted, public_url))
 
-    return encode
+
+def _answering(public_url: str) -> Answering:
+    def answer(accepted: Accepted, violations: Sequence[Violation]) -> bytes:
+        told = [{"loc": list(cap_in.loc_of(one)), "msg": one.message} for one in violations]
+        return orjson.dumps({**_told(accepted, public_url), "violations": told})
+
+    return answer
+
+
+def _told(accepted: Accepted, public_url: str) -> dict[str, Any]:
+    return {
+        "id": accepted.id,
+        "identifier": accepted.identifier,
+        "sender": accepted.sender,
+        "sent": accepted.sent,
+        "state": accepted.state.value,
+        "channels": accepted.channels,
+        "links": links_of(accepted.id, public_url),
+    }

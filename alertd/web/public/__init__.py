@@ -4,7 +4,7 @@ import structlog
 from fastapi import APIRouter
 
 from alertd.core.citizens.optin import OptIn
-from alertd.web.public import acts, assets, feeds, pages, signup
+from alertd.web.public import acts, assets, cap, feeds, pages, signup
 from alertd.web.public.kept import Kept
 from alertd.web.public.site import Site, environment, guarded
 from alertd.web.public.visitor import Visitors
@@ -28,6 +28,6 @@ def router(services: Services) -> APIRouter:
         optin=optin,
     )
     public = APIRouter(route_class=guarded(site), include_in_schema=False)
-    for part in (pages, feeds, signup, acts, assets):
+    for part in (pages, cap, feeds, signup, acts, assets):
         part.add(public, site)
     return public

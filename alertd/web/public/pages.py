@@ -1,4 +1,4 @@
-"""The alerts: the home page, one page for each, and each as its CAP document."""
+"""The alerts: the home page, and one page for each."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,7 +7,6 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from alertd.cap.writer import MEDIA_TYPE, write
 from alertd.domain.alert import AlertState, MsgType
 from alertd.domain.priority import priority_of
 from alertd.domain.problems import NotFound
@@ -39,15 +38,6 @@ def add(router: APIRouter, site: Site) -> None:
         key = f"alert {chosen(request)} {asked(request)} {alert_id}"
         copy = await site.kept.get(key, lambda: _alert(site, request, alert_id))
         return answer(request, copy, media_type=HTML, max_age=MAX_AGE, vary="Accept-Language")
-
-    @router.api_route("/cap/{identifier}.xml", methods=["GET", "HEAD"])
-    async def cap(request: Request, identifier: str) -> Response:
-        async def make() -> bytes:
-            stored = await site.services.reports.store.find_by_identifier(identifier)
-            return write(_public(stored).alert)
-
-        copy = await site.kept.get(f"cap {identifier}", make)
-        return answer(request, copy, media_type=MEDIA_TYPE, max_age=60)
 
 
 async def _home(site: Site, request: Request, before: int | None) -> bytes:

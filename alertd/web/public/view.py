@@ -103,13 +103,6 @@ def standing_of(stored: StoredAlert, now: datetime) -> Standing:
     return Standing.PAST if over else Standing.CURRENT
 
 
-def live(stored: StoredAlert, now: datetime) -> bool:
-    """Belongs in a feed: it holds, or it takes back what a reader may still hold for true."""
-    standing = standing_of(stored, now)
-    recalls = standing is Standing.CANCELS and stored.state is not AlertState.EXPIRED
-    return standing is Standing.CURRENT or (recalls and stored.deadline > now)
-
-
 def view_of(
     stored: StoredAlert, *, language: str, service: Service, now: datetime, previous: Alert | None = None
 ) -> AlertView:

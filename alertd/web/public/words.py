@@ -12,6 +12,7 @@ _TABLE: Final[Mapping[str, tuple[str, str]]] = {
     "home": ("Avvisi", "Alerts"),
     "subscribe": ("Iscriviti", "Subscribe"),
     "feeds": ("Feed", "Feeds"),
+    "feed_exercise": ("Esercitazioni e prove", "Exercises and tests"),
     "current": ("Avvisi in corso", "Current alerts"),
     "none_current": ("Nessun avviso in corso.", "There is no current alert."),
     "past": ("Avvisi passati", "Past alerts"),

@@ -1,0 +1,82 @@
+"""Texts of polygons and circles (CAP 1.2, 3.2.4, WGS 84 `lat,lon`) → values, or the reason why there is none.
+
+A broken shape is not mended: whatever it is closed or cut to, someone is warned who was not meant or the other way
+round.
+"""
+
+import re
+from typing import Final
+
+from alertd.cap.making import pairs_maker
+from alertd.domain.geo import ANTIMERIDIAN, MAX_POINTS_READ, POLE, Circle, Point, Polygon
+
+_DIGITS: Final = b"0123456789.+-"
+_COMMA: Final = b","
+_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
+
+
+_point = pairs_maker(Point, "lat", "lon")
+
+
+class Unreadable(Exception):
+    """This shape is not read, and why."""
+
+
+def polygon(text: str, most: int = MAX_POINTS_READ) -> Polygon:
+    """Raises Unreadable. Nothing is split before it is counted."""
+    count = text.count(",")
+    if count > most:
+        raise Unreadable(f"the polygon has about {count:,} points; at most {most:,} are read")
+    pairs = text.split(None, count + 1)
+    if len(pairs) != count:
+        raise Unreadable(_odd(pairs))
+    try:
+        # Without its digits a polygon is commas with blanks between; then floats can be nothing but plain decimals.
+        commas = text.encode("ascii").translate(None, _DIGITS).split()
+        numbers = list(map(float, text.replace(",", " ").split()))
+    except ValueError:
+        raise Unreadable(_odd(pairs)) from None
+    if commas != [_COMMA] * count or len(numbers) != 2 * count:
+        raise Unreadable(_odd(pairs))
+    return _ring(numbers[::2], numbers[1::2])
+
+
+def _ring(lats: list[float], lons: list[float]) -> Polygon:
+    """What a Point checks is checked here for all of them at once."""
+    if lats and (_beyond(lats, POLE) or _beyond(lons, ANTIMERIDIAN)):
+        raise Unreadable("a point of the polygon lies outside latitude -90..90 or longitude -180..180")
+    try:
+        return Polygon(tuple(map(_point, lats, lons)))
+    except ValueError as error:
+        raise Unreadable(str(error)) from None
+
+
+def _beyond(degrees: list[float], most: float) -> bool:
+    return max(degrees) > most or min(degrees) < -most
+
+
+def _odd(pairs: list[str]) -> str:
+    """Which pair it is that cannot be read."""
+    for number, pair in enumerate(pairs, 1):
+        if not all(_DECIMAL.fullmatch(part) for part in pair.split(",")) or pair.count(",") != 1:
+            return f"point {number} of the polygon, {pair[:40]!r}, is not 'lat,lon'"
+    return "the polygon is not a list of 'lat,lon' pairs"
+
+
+def circle(text: str) -> Circle:
+    """Raises Unreadable."""
+    parts = text.split(None, 2)
+    if len(parts) != 2 or not _DECIMAL.fullmatch(parts[1]):  # noqa: PLR2004  a centre and a radius
+        raise Unreadable(f"the circle {text[:40]!r} is not 'lat,lon radius'")
+    try:
+        return Circle.parse(f"{parts[0]} {parts[1]}")
+    except ValueError as error:
+        raise Unreadable(f"the circle cannot be: {error}") from None
+
+
+def feet(text: str) -> float | None:
+    """A height as xs:decimal writes it; None where it is none."""
+    if not _DECIMAL.fullmatch(text.strip()):
+        return None
+    number = float(text)
+    return number if abs(number) < float("inf") else None

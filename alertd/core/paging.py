@@ -1,0 +1,128 @@
+"""What a page to the officers is made of, and how it is accepted: beside the API, its cohort given by the house."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from alertd.core.accepting import Acceptance, Idempotency, IntakeParts
+from alertd.core.audience import of_officers
+from alertd.core.submission import Accepted, Submission, identified
+from alertd.core.words.paging import Speech
+from alertd.domain.alert import Alert, AlertState, MsgType, Purpose, Reference, Scope, Status
+from alertd.domain.paging import PAGER, ending_id, page_id
+from alertd.domain.subscriber import Cohort
+from alertd.ports.stores import ChannelPlan, NewAlert, StoredAlert, Target, Token
+
+_EVERY_OFFICER: Final = (Target("*", 1, 4),)
+"""Whatever zones and severity he asked for: those are about alerts, and this asks him for a decision."""
+
+_ENDING_LASTS: Final = timedelta(hours=1)
+_RESTRICTION: Final = "for the officers who decide on drafts"
+
+
+class Paging:
+    def __init__(self, parts: IntakeParts) -> None:
+        self._ = parts
+        self._acceptance = Acceptance(parts)
+
+    async def page(self, draft: StoredAlert, number: int, last: str | None) -> bool:
+        """Page the officers about a draft; False where there are none. Once, however often it is called.
+
+        `last` is the page before this one. Raises Unavailable.
+        """
+        plans = of_officers(self._.carriers())
+        if not await self._anybody(plans):
+            return False
+        own = page_id(draft.alert.id, number)
+        await self._accept(draft, Speech(draft, self._.service(), number), own, last, plans)
+        return True
+
+    async def end(self, draft: StoredAlert, last: str) -> None:
+        """Say how it ended, to whoever was paged. Once, however often it is called. Raises Unavailable."""
+        plans = of_officers(self._.carriers())
+        await self._accept(draft, Speech(draft, self._.service(), None), ending_id(draft.alert.id), last, plans)
+
+    async def _anybody(self, plans: tuple[ChannelPlan, ...]) -> bool:
+        for plan in plans:
+            if await self._.store.has_audience(
+                plan.channel, cohort=Cohort.OFFICERS, purpose=Purpose.EMERGENCY, targets=_EVERY_OFFICER
+            ):
+                return True
+        return False
+
+    async def _accept(
+        self, draft: StoredAlert, speech: Speech, own: str, last: str | None, plans: tuple[ChannelPlan, ...]
+    ) -> None:
+        earlier = await self._.store.get_alert(last) if last is not None else None
+        idempotency = Idempotency(own, own)
+        now = self._.fittings.clock.now()
+        token = Token(PAGER, "", frozenset(), frozenset({Status.SYSTEM.value}), now)
+        new = self._acceptance.new(
+            self._alert(draft, speech, own, earlier),
+            token,
+            _with_earlier(plans, earlier, self._broadcast()),
+            idempotency,
+        )
+        new = replace(
+            new,
+            cohort=Cohort.OFFICERS,
+            targets=_EVERY_OFFICER,
+            deadline=draft.deadline if speech.number is not None else now + _ENDING_LASTS,
+        )
+        await self._acceptance.accept(walled(_following(new, earlier)), _encoded)
+
+    def _alert(self, draft: StoredAlert, speech: Speech, own: str, earlier: StoredAlert | None) -> Alert:
+        submission = Submission(
+            purpose=Purpose.EMERGENCY,
+            status=Status.SYSTEM,
+            msg_type=MsgType.ALERT if earlier is None else MsgType.UPDATE,
+            scope=Scope.RESTRICTED,
+            restriction=_RESTRICTION,
+            info=speech.infos(),
+            incidents=draft.alert.id,
+        )
+        references = () if earlier is None else (_reference(earlier.alert),)
+        return identified(submission, replace(self._acceptance.identity(), id=own), references)
+
+    def _broadcast(self) -> frozenset[str]:
+        return frozenset(c.name for c in self._.carriers() if c.broadcast)
+
+
+def _following(new: NewAlert, earlier: StoredAlert | None) -> NewAlert:
+    """It follows the page before it and the first of all, which names the thread; those between were followed in
+    their turn, and a day of reminders must not cost the square of their number."""
+    if earlier is None:
+        return new
+    return replace(
+        new,
+        ancestors=tuple(dict.fromkeys((earlier.alert.id, *earlier.ancestors[-1:]))),
+        ends=AlertState.SUPERSEDED,
+        priority=min(new.priority, earlier.priority),
+    )
+
+
+def _with_earlier(
+    plans: tuple[ChannelPlan, ...], earlier: StoredAlert | None, broadcast: frozenset[str]
+) -> tuple[ChannelPlan, ...]:
+    """Whoever was paged on a channel that is gone hears of it there when it comes back; never on what is now a
+    broadcast channel."""
+    named = {plan.channel: plan for plan in plans}
+    for plan in earlier.plans if earlier is not None else ():
+        if plan.channel not in broadcast:
+            named.setdefault(plan.channel, plan)
+    return tuple(named.values())
+
+
+def walled(new: NewAlert) -> NewAlert:
+    """The wall at accept: a fault above must end in an error, never in public. Raises ValueError."""
+    if not new.alert.is_page or new.cohort is not Cohort.OFFICERS or any(plan.broadcast for plan in new.plans):
+        raise ValueError(f"{new.alert.id} is no page to the officers alone")
+    return new
+
+
+def _reference(alert: Alert) -> Reference:
+    return Reference(alert.sender, alert.identifier, alert.sent)
+
+
+def _encoded(accepted: Accepted) -> bytes:
+    return accepted.id.encode()

@@ -1,0 +1,118 @@
+"""From a finding to the alert it asks for: the words of a template or of the CAP message itself, for the rule's zones.
+
+Never widened: a CAP message that draws shapes is forwarded only to those of the rule's zones that its shapes touch.
+Its status stays what it is.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from alertd.core.submission import Submission
+from alertd.domain.alert import WHOLE_TERRITORY, Area, Info, MsgType, Purpose, ResponseType, Scope, Status
+from alertd.domain.signal import Signal
+from alertd.ingest.hearing import locate
+from alertd.ingest.readers.cap import infos_about
+from alertd.ingest.rules import Change, Clear, Fire, Rule
+from alertd.ingest.wording import FORWARD, AlertTemplate, all_clear, cleared, infos
+from alertd.ports.adapter import Service
+from alertd.ports.territory import Territory
+
+_CLEAR_HOLDS: Final = timedelta(hours=12)
+
+
+@dataclass(frozen=True, slots=True)
+class Drafter:
+    """Asked each time: SIGHUP changes them. Raises ValueError where no alert can be made."""
+
+    service: Callable[[], Service]
+    territory: Callable[[], Territory]
+    templates: Callable[[], Mapping[str, AlertTemplate]]
+
+    def draft(self, rule: Rule, finding: Fire | Change | Clear, now: datetime, told: Sequence[Info] = ()) -> Submission:
+        """What is to be sent or shown to an officer; the core adds the evidence to its note. `told` is what people were told of the matter before."""
+        signal = finding.signals[-1]
+        match finding:
+            case Fire():
+                said = self._said(rule, signal, finding.zones, now)
+            case Change():
+                said = (
+                    *self._said(rule, signal, finding.zones, now),
+                    *self._left(rule, signal, finding.left, now, told),
+                )
+            case Clear():
+                said = self._over(rule, signal, finding.zones, now, told)
+        return Submission(
+            purpose=Purpose.EMERGENCY if rule.template == FORWARD else self._template(rule).purpose,
+            status=Status.ACTUAL if signal.alert is None else signal.alert.status,
+            msg_type=MsgType.ALERT if isinstance(finding, Fire) else MsgType.UPDATE,
+            scope=Scope.PUBLIC,
+            info=said,
+            channels=rule.channels,
+            source=signal.alert.sender if rule.template == FORWARD and signal.alert else signal.source,
+        )
+
+    def _template(self, rule: Rule) -> AlertTemplate:
+        template = self.templates().get(rule.template)
+        if template is None:
+            raise ValueError(f"there is no template {rule.template!r}")
+        return template
+
+    def _zone(self) -> ZoneInfo:
+        return ZoneInfo(self.service().timezone)
+
+    def _said(self, rule: Rule, signal: Signal, zones: Sequence[str], now: datetime) -> tuple[Info, ...]:
+        if rule.template == FORWARD:
+            return tuple(replace(info, area=self._own_areas(info, zones)) for info in self._own(signal))
+        return infos(self._template(rule), signal, _areas(zones), now, self._zone())
+
+    def _over(
+        self, rule: Rule, signal: Signal, zones: Sequence[str], now: datetime, told: Sequence[Info]
+    ) -> tuple[Info, ...]:
+        """To those who were told, where they were told. Who ends a matter need not say again what it was."""
+        if rule.template == FORWARD:
+            return _cleared(told or self._own(signal), now)
+        return all_clear(self._template(rule), signal, _areas(zones), now, self._zone())
+
+    def _left(
+        self, rule: Rule, signal: Signal, zones: Sequence[str], now: datetime, told: Sequence[Info]
+    ) -> tuple[Info, ...]:
+        """To the places it no longer concerns."""
+        if not zones:
+            return ()
+        over = self._over(rule, signal, zones, now, told)
+        return tuple(replace(info, area=_areas(zones)) for info in over)
+
+    def _own(self, signal: Signal) -> tuple[Info, ...]:
+        """What the message itself says of this matter's places."""
+        found = infos_about(signal) if signal.alert else ()
+        if not found:
+            raise ValueError("the source's message has no words of its own to forward")
+        said_by = signal.alert.sender if signal.alert else ""
+        return tuple(replace(info, sender_name=info.sender_name or said_by, resource=()) for info in found)
+
+    def _own_areas(self, info: Info, zones: Sequence[str]) -> tuple[Area, ...]:
+        territory = self.territory()
+        touched = tuple(dict.fromkeys(zone for area in info.area for zone in locate(territory)(area)))
+        if not any(area.polygons or area.circles for area in info.area):
+            return _areas(zones)
+        if WHOLE_TERRITORY in zones:
+            kept = touched
+        else:
+            wanted = {found.code for zone in zones if (found := territory.find(zone))}
+            kept = tuple(zone for zone in touched if zone in wanted)
+        if not kept:
+            raise ValueError("the message's shapes touch none of the rule's zones")
+        return _areas(kept)
+
+
+def _areas(zones: Sequence[str]) -> tuple[Area, ...]:
+    return tuple(Area("", zones=(zone,)) for zone in zones)
+
+
+def _cleared(told: Sequence[Info], now: datetime) -> tuple[Info, ...]:
+    """One all-clear for each thing that was told and was no all-clear itself."""
+    said = [info for info in told if ResponseType.ALL_CLEAR not in info.response_type]
+    return tuple(cleared(info, now, _CLEAR_HOLDS) for info in said or told)

@@ -1,0 +1,124 @@
+"""A payload of a configured source as signals: its reader, with what the house knows of places."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final
+
+from alertd.cap.reader import read as read_document
+from alertd.domain.alert import Area
+from alertd.domain.geo import Point, Polygon
+from alertd.domain.signal import Heard
+from alertd.ingest.readers import cap
+from alertd.ingest.readers.received import Fault, Received, bounded, refused
+from alertd.ingest.readers.registry import reader
+from alertd.ingest.source import CAP_FEED, SourceSpec
+from alertd.ports.territory import Territory
+
+_AT_ONCE: Final = 64 * 1024
+"""Bytes that are read on the loop; more would hold it up."""
+
+
+class Hearing:
+    """One source's ear. `territory` is asked each time: SIGHUP changes it."""
+
+    def __init__(self, spec: SourceSpec, territory: Callable[[], Territory]) -> None:
+        self.spec = spec
+        self._territory = territory
+        self._read = _reads(spec)
+
+    async def hear(self, payload: bytes, at: datetime, topic: str = "") -> Heard:
+        """What the payload says; a large one is read in a thread. Never raises for what the bytes hold."""
+        if len(payload) <= _AT_ONCE:
+            return self.heard(payload, at, topic)
+        return await asyncio.to_thread(self.heard, payload, at, topic)
+
+    def heard(self, payload: bytes, at: datetime, topic: str = "") -> Heard:
+        """The same, here and now."""
+        territory = self._territory()
+        received = Received(self.spec.name, at, topic, _places(territory) if self.spec.reader == "ingv" else {})
+        return self._read(payload, received, territory)
+
+
+_Reads = Callable[[bytes, Received, Territory], Heard]
+
+
+def _reads(spec: SourceSpec) -> _Reads:
+    if spec.reader in (CAP_FEED, "cap"):
+        return _cap(spec)
+    found = reader(spec.reader)
+    if spec.reader == "dpc":
+        return _dpc(spec)
+    return lambda payload, received, _: found.read(payload, spec.options, received)
+
+
+def _cap(spec: SourceSpec) -> _Reads:
+    options = spec.options
+    config = cap.Config.model_validate(options.model_dump(include=set(cap.Config.model_fields)))
+
+    def read(payload: bytes, received: Received, territory: Territory) -> Heard:
+        return cap.signals_in(payload, config, received, language=spec.language, locate=locate(territory))
+
+    return read
+
+
+def _dpc(spec: SourceSpec) -> _Reads:
+    """The Department publishes a bulletin twice: as a zip and as CAP."""
+    from alertd.ingest.readers import dpc
+
+    config = dpc.Config.model_validate(spec.options.model_dump())
+
+    def read(payload: bytes, received: Received, _: Territory) -> Heard:
+        if payload.lstrip()[:1] != b"<":
+            return dpc.read(payload, config, received)
+        try:
+            reading = read_document(bounded(payload, 16 << 20), language=spec.language or "it-IT")
+        except Fault as fault:
+            return refused(fault)
+        violations = reading.every_violation()
+        if not reading.alerts:
+            return Heard((), violations)
+        heard = [dpc.of_alert(alert, config, received, violations) for alert in reading.alerts]
+        signals = tuple(signal for one in heard for signal in one.signals)
+        return Heard(signals, (*violations, *(violation for one in heard for violation in one.violations)))
+
+    return read
+
+
+def locate(territory: Territory) -> cap.Locate:
+    """The configured zones an area's own shapes touch; what it names is the source's own and is not looked up."""
+
+    def touched(area: Area) -> tuple[str, ...]:
+        try:
+            return territory.settle(area).zones
+        except ValueError:  # it lies outside, or is no shape
+            return ()
+
+    def inside(area: Area) -> tuple[str, ...]:
+        shapes = [
+            *(Area("", polygons=(one,)) for one in area.polygons),
+            *(Area("", circles=(one,)) for one in area.circles),
+        ]
+        return tuple(dict.fromkeys(zone for shape in shapes for zone in touched(shape)))
+
+    return inside
+
+
+def _places(territory: Territory) -> Mapping[str, Point]:
+    """The middle of each zone: of the box around its largest ring."""
+    return {zone.code: _middle(max(zone.polygons, key=_extent)) for zone in territory.zones if zone.polygons}
+
+
+def _box(polygon: Polygon) -> tuple[float, float, float, float]:
+    lats, lons = [point.lat for point in polygon.points], [point.lon for point in polygon.points]
+    return min(lats), max(lats), min(lons), max(lons)
+
+
+def _extent(polygon: Polygon) -> float:
+    south, north, west, east = _box(polygon)
+    return (north - south) * (east - west)
+
+
+def _middle(polygon: Polygon) -> Point:
+    south, north, west, east = _box(polygon)
+    return Point((south + north) / 2, (west + east) / 2)

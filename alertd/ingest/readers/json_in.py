@@ -1,0 +1,94 @@
+"""JSON from strangers (RFC 8259), read strictly: what two readers could understand differently is refused.
+
+orjson already refuses NaN, infinities, invalid UTF-8 and lone surrogates; what it lets pass is looked for here: names
+given twice, numbers whose length or exponent no measurement has, and deep nesting.
+"""
+
+import json
+import re
+from typing import Any, Final
+
+import orjson
+
+from alertd.ingest.readers.received import Fault, bounded
+
+MAX_DEPTH: Final = 40
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_ABSURD = re.compile(rb"[0-9.eE+-]{41}|[eE][+-]?[0-9]{3}")
+
+
+def load(payload: bytes, *, limit: int) -> Any:
+    """The document in a payload of at most `limit` bytes. Raises Fault saying what is wrong with it.
+
+    An integer of more than 64 bits comes back as a float.
+    """
+    try:
+        document = orjson.loads(bounded(payload, limit))
+    except orjson.JSONDecodeError as error:
+        raise Fault(f"line {error.lineno}", f"is not JSON: {error.msg}") from None
+    bare = _STRING.sub(b"", payload)  # outside of strings every colon is a member and every digit a number
+    if number := _ABSURD.search(bare):
+        raise Fault("payload", f"a number like {number[0][:20].decode()!r} is no measurement")
+    if bare.count(b":") != _members(document):
+        raise Fault("payload", f"names {_twice(payload)!r} twice in one object")
+    return document
+
+
+def mapping(value: Any, where: str) -> dict[str, Any]:
+    """`value` if it is an object. Raises Fault."""
+    if not isinstance(value, dict):
+        raise Fault(where, f"is {_kind(value)}, not an object")
+    return value
+
+
+def sequence(value: Any, where: str, *, limit: int) -> list[Any]:
+    """`value` if it is an array of at most `limit`. Raises Fault."""
+    if not isinstance(value, list):
+        raise Fault(where, f"is {_kind(value)}, not an array")
+    if len(value) > limit:
+        raise Fault(where, f"has {len(value)} members; at most {limit} are read")
+    return value
+
+
+def _members(document: Any) -> int:
+    count, level = 0, [document]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                count += len(value)
+                below.extend(value.values())
+            elif isinstance(value, list):
+                below.extend(value)
+        if not below:
+            return count
+        level = below
+    raise Fault("payload", f"is nested more than {MAX_DEPTH} deep")
+
+
+def _twice(payload: bytes) -> str:
+    found = ""
+
+    def pairs(members: list[tuple[str, Any]]) -> None:
+        nonlocal found
+        names = [name for name, _ in members]
+        found = found or next((name for i, name in enumerate(names) if name in names[:i]), "")
+
+    json.loads(payload, object_pairs_hook=pairs)
+    return found[:60]
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case None:
+            return "missing"
+        case bool():
+            return "true or false"
+        case str():
+            return "a text"
+        case int() | float():
+            return "a number"
+        case list():
+            return "an array"
+        case _:
+            return "an object"

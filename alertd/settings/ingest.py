@@ -1,0 +1,36 @@
+"""What comes in by itself and what is made of it: sources, rules and alert templates, read and judged together."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from alertd.ingest.rules.config import Rule
+from alertd.ingest.source import SourceSpec
+from alertd.ingest.wording import AlertTemplate
+from alertd.settings.findings import Findings
+from alertd.settings.rules import read_rules
+from alertd.settings.sources import read_sources
+from alertd.settings.templates import go_together, read_templates
+
+RULES: Final = "rules"
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """Valid as far as it can be known without the territory (see `alertd.app.current_of`)."""
+
+    sources: Mapping[str, SourceSpec] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+    templates: Mapping[str, AlertTemplate] = field(default_factory=dict)
+
+
+def read_ingest(environ: Mapping[str, str], channels: Iterable[str], findings: Findings) -> Ingest:
+    """What is wrong is among the findings."""
+    tree = findings.source.tree
+    before = len(findings.problems)
+    sources = read_sources(tree.get("sources", {}), environ, findings)
+    templates = read_templates(tree.get("templates", {}), findings)
+    rules = read_rules(tree.get(RULES, []), findings)
+    if len(findings.problems) == before:  # else a rule would be blamed for a source that is refused already
+        go_together(rules, templates, sources, channels, findings)
+    return Ingest(sources, rules, templates)

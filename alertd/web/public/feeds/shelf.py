@@ -1,0 +1,134 @@
+"""The feeds as they are sent, plain and compressed, put together again only when their list has changed.
+
+A feed of ten thousand alerts takes half a second of one core to put together, mostly to compress it. So it is done in a
+thread, by one request while the others wait for it, and not more than a fifth of the time: until then a reader gets the
+copy there is. In a town with a few alerts that is some milliseconds.
+"""
+
+import asyncio
+import hashlib
+import zlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from alertd.domain.alert import Purpose
+from alertd.domain.problems import Unavailable
+from alertd.web.public.feeds.formats import Format, Head, based
+from alertd.web.public.feeds.roll import Member, Roll
+from alertd.web.public.language import accepted
+from alertd.web.public.representation import LEVEL, Representation
+from alertd.web.public.words import table
+from alertd.web.services import Services
+
+MOST_COPIES: Final = 24
+SHARE: Final = 4.0
+LONGEST_REST: Final = 5.0
+"""Seconds: after that a reader never gets an older copy than there could be."""
+PIECE: Final = 100
+"""Entries handled before other threads may go on: a few hundred microseconds."""
+_GZIP: Final = 16 + zlib.MAX_WBITS
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """One address: `purpose` None for all, `base` the address of this site as the reader knows it."""
+
+    kind: Format
+    path: str
+    real: bool
+    purpose: Purpose | None
+    base: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    number: int
+    shown: Representation
+
+
+class Shelf:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._rolls = {real: Roll(services, real=real) for real in (True, False)}
+        self._copies: OrderedDict[Which, _Copy] = OrderedDict()
+        self._lock = asyncio.Lock()
+        self._rests_until = 0.0
+
+    async def get(self, which: Which) -> Representation:
+        """The feed as it is now. An older copy where the store cannot be read; without one raises Unavailable."""
+        copy = self._copies.get(which)
+        if copy is not None and (self._holds(which, copy) or self._rests):
+            return copy.shown
+        async with self._lock:
+            copy = self._copies.get(which)
+            if copy is not None and self._holds(which, copy):
+                return copy.shown
+            try:
+                return await self._remake(which, copy)
+            except Unavailable:
+                if copy is None:
+                    raise
+                return copy.shown
+
+    def _holds(self, which: Which, copy: _Copy) -> bool:
+        roll = self._rolls[which.real]
+        return copy.number == roll.number and not roll.stale
+
+    @property
+    def _rests(self) -> bool:
+        return self._services.clock.monotonic() < self._rests_until
+
+    async def _remake(self, which: Which, old: _Copy | None) -> Representation:
+        roll, clock = self._rolls[which.real], self._services.clock
+        if roll.stale:
+            await roll.look()
+        number, members = roll.number, _of(roll.members, which.purpose)
+        if old is not None and old.number == number:
+            return old.shown
+        entries = await roll.entries(which.kind, members)
+        pieces = [which.kind.first(self._head(which, members)), *entries, which.kind.last]
+        began = clock.monotonic()
+        shown = await asyncio.to_thread(_bind, pieces, which, clock.now())
+        ended = clock.monotonic()
+        self._rests_until = ended + min(LONGEST_REST, SHARE * (ended - began))
+        if old is not None and old.shown.digest == shown.digest:
+            shown = replace(shown, modified=old.shown.modified)
+        self._put(which, _Copy(number, shown))
+        return shown
+
+    def _head(self, which: Which, members: Sequence[Member]) -> Head:
+        service = self._services.service()
+        words = table(accepted(service.languages[0]))
+        title = [service.name]
+        if not which.real:
+            title.append(words["feed_exercise"])
+        if which.purpose is not None:
+            title.append(words[f"purpose_{which.purpose}"])
+        newest = max((member.released_at for member in members), default=0)
+        return Head(service, ": ".join(title), which.path, datetime.fromtimestamp(newest // 1_000_000, UTC))
+
+    def _put(self, which: Which, copy: _Copy) -> None:
+        self._copies[which] = copy
+        self._copies.move_to_end(which)
+        if len(self._copies) > MOST_COPIES:
+            self._copies.popitem(last=False)
+
+
+def _of(members: tuple[Member, ...], purpose: Purpose | None) -> Sequence[Member]:
+    return members if purpose is None else [member for member in members if member.purpose == purpose]
+
+
+def _bind(pieces: Sequence[bytes], which: Which, now: datetime) -> Representation:
+    """Run in a thread. What is large is hashed and compressed while other threads run."""
+    parts, packed = [], []
+    digest, packer = hashlib.sha256(), zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP)
+    for start in range(0, len(pieces), PIECE):
+        part = based(b"".join(pieces[start : start + PIECE]), which.base)
+        digest.update(part)
+        parts.append(part)
+        packed.append(packer.compress(part))
+    packed.append(packer.flush())
+    return Representation(which.kind.media_type, b"".join(parts), b"".join(packed), digest.hexdigest()[:32], now)
