@@ -32,7 +32,8 @@ class Drafter:
     templates: Callable[[], Mapping[str, AlertTemplate]]
 
     def draft(self, rule: Rule, finding: Fire | Change | Clear, now: datetime, told: Sequence[Info] = ()) -> Submission:
-        """What is to be sent or shown to an officer; the core adds the evidence to its note. `told` is what people were told of the matter before."""
+        """What is to be sent or shown to an officer; the core adds the evidence to its note. `told` is what people were
+        told of the matter before."""
         signal = finding.signals[-1]
         match finding:
             case Fire():
