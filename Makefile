@@ -85,7 +85,7 @@ $(VENV)/.installed-bench: requirements-bench.txt $(VENV)/.installed-dev
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 \
            --no-header --no-annotate
 lock:
-	$(COMPILE) pyproject.toml $(UPGRADE) --extra sandbox -o requirements.txt
+	$(COMPILE) pyproject.toml $(UPGRADE) --extra sandbox --extra sources --extra cap-sign -o requirements.txt
 	$(COMPILE) pyproject.toml $(UPGRADE) --extra test --extra check --extra build -c requirements.txt -o requirements-dev.txt
 	printf 'apprise\n' | $(COMPILE) - -c requirements-dev.txt -o requirements-bench.txt
 	printf 'hatchling\nsetuptools\n' | $(COMPILE) - -c requirements-dev.txt -o requirements-build.txt

@@ -43,7 +43,9 @@ def _group(key: str, title: str, documents: list[bytes], seconds: float, targets
         peer=_PEER,
         contestants=(
             Contestant(_OURS, "bytes → Alert and violations", _player(documents, seconds, lambda: read)),
-            Contestant(_PEER, "etree.fromstring, XMLSchema.validate", _player(documents, seconds, _validator), peer=True),
+            Contestant(
+                _PEER, "etree.fromstring, XMLSchema.validate", _player(documents, seconds, _validator), peer=True
+            ),
         ),
         targets=targets,
         silent=("3,000 alerts a second are asked for: the rate itself is the figure to look at.",),

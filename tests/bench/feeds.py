@@ -89,7 +89,9 @@ async def measure(bench: Bench) -> list[Section]:
                 read = partial(_read, h2load, {OURS: ours, NGINX: theirs}, bench.pick(4, 1))
                 sections = [
                     await rounds(bench, _group("feed", "Reading a feed", f"GET of {size}", read, known=False)),
-                    await rounds(bench, _group("feed304", "Asking again", f"If-None-Match: 304; {size}", read, known=True)),
+                    await rounds(
+                        bench, _group("feed304", "Asking again", f"If-None-Match: 304; {size}", read, known=True)
+                    ),
                 ]
             sections.append(await _accepting(bench, here, alerts))
     return sections
