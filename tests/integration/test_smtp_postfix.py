@@ -91,8 +91,9 @@ def _installed(home: Path) -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    for folder in ("etc", "queue", "data"):
-        (home / folder).mkdir(parents=True)
+    for folder in (home, home / "etc", home / "queue", home / "data"):
+        folder.mkdir()
+        folder.chmod(0o755)  # whatever the umask: Postfix changes its user
     os.chown(home / "data", pwd.getpwnam("postfix").pw_uid, -1)
     (home / "etc/main.cf").write_text(MAIN.format(home=home))
     (home / "etc/refused").write_text("/^citizen[0-9]*7@/ 550 5.1.1 no such mailbox\n")
