@@ -326,12 +326,15 @@ def test_the_shipped_configuration_loads(tmp_path: Path) -> None:
     (tmp_path / "creds/telegram-token").write_text("1000000001:" + "A" * 35)
     (tmp_path / "creds/hook-secret").write_text("whsec_" + "QUJD" * 8)
     (tmp_path / "creds/smtp-password").write_text("x")
+    (tmp_path / "creds/mqtt-password").write_text("x")
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (tmp_path / "creds/dkim-key").write_bytes(pem)
     environ = {"CREDENTIALS_DIRECTORY": str(tmp_path / "creds")}
     settings = load(file, environ=environ)
     assert set(settings.channels) == {"push", "mail", "canale", "bot", "hook"}
+    assert set(settings.ingest.sources) == {"regione", "ingv", "pesa", "monitor"}
+    assert [rule.name for rule in settings.ingest.rules] == ["piena"]
 
 
 def test_the_shipped_configuration_has_every_key() -> None:
@@ -367,7 +370,7 @@ def _uncommented(text: str) -> str:
     for line in text.splitlines():
         channels = channels or line.startswith("[channels.")
         bare = line.removeprefix("# ")
-        example = channels and line.startswith("# ") and (bare.startswith("[channels.") or " = " in bare.split('"')[0])
+        example = channels and line.startswith("# ") and (bare.startswith("[") or " = " in bare.split('"')[0])
         if example and bare.startswith("ca_file"):
             continue
         lines.append(bare if example else line)
