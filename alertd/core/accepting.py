@@ -204,19 +204,24 @@ class Acceptance:
         claimed = 0
         if error is not None:
             self._.fittings.revoked.restore(_ended(new))
-        elif new.state is AlertState.DRAFT:
-            self._.fittings.bells.drafts.ring()
         else:
-            self._.fittings.bells.published()
-            claims = done.result().claims
-            claimed = len(claims)
-            self._.handover.give(_stored(new, done.result().seq), claims)
+            self._.fittings.readiness.took()
+            claimed = self._announced(new, done.result())
         if isinstance(error, Unavailable):
             self._.fittings.readiness.refused(error)
         if claimed < len(new.plans):
             self._.fittings.bells.plan.ring()
         if error is not None or new.ancestors or new.deadline - self._.fittings.clock.now() < _SWEPT:
             self._.fittings.bells.sweep.ring()
+
+    def _announced(self, new: NewAlert, stored: Stored) -> int:
+        """Tell whom it concerns; how many posts are under way already."""
+        if new.state is AlertState.DRAFT:
+            self._.fittings.bells.drafts.ring()
+            return 0
+        self._.fittings.bells.published()
+        self._.handover.give(_stored(new, stored.seq), stored.claims)
+        return len(stored.claims)
 
 
 def _ended(new: NewAlert) -> tuple[str, ...]:
