@@ -10,12 +10,11 @@ from adapters.exchange import Failure, Reply
 from adapters.guard import HostList
 from adapters.webpush import subscription
 from adapters.webpush.deriving import Deriver
-from adapters.webpush.envelope import BadKeys, seal
+from adapters.webpush.envelope import BadKeys, Keys, seal
 from adapters.webpush.http2 import Request
 from adapters.webpush.pipes import Pipes, Profile
 from adapters.webpush.request import Prepared, time_to_live
 from adapters.webpush.status import KeyProof, verdict_of
-from adapters.webpush.subscription import Keys
 from adapters.webpush.vapid import Tokens
 from alertd.domain.delivery import Accepted, Reason, Refused, Verdict
 from alertd.ports.adapter import Page, Parcel, Settle

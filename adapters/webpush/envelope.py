@@ -6,13 +6,13 @@ whoever keeps envelopes destroys each before its ciphertext leaves.
 
 import hmac
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-from adapters.webpush.subscription import Keys
 
 ENVELOPE: Final = 109
 """Bytes: salt 16, server public point 65, content key 16, nonce 12."""
@@ -28,6 +28,14 @@ _CURVE: Final = ec.SECP256R1()
 _ECDH: Final = ec.ECDH()
 
 
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The browser's P-256 public key, an uncompressed point of 65 bytes, and its secret of 16 (RFC 8291)."""
+
+    point: bytes
+    auth: bytes
+
+
 class BadKeys(ValueError):
     """The subscription's keys are no keys."""
 
@@ -35,6 +43,17 @@ class BadKeys(ValueError):
 def derive(keys: Keys) -> bytes:
     """A new envelope under a fresh key pair and salt. BadKeys."""
     return _derive(keys, ec.generate_private_key(_CURVE), os.urandom(_SALT))
+
+
+def derive_each(keys: Sequence[Keys]) -> list[bytes | BadKeys]:
+    """An envelope, or what is wrong, for each of the keys, in their order."""
+    results: list[bytes | BadKeys] = []
+    for one in keys:
+        try:
+            results.append(derive(one))
+        except BadKeys as fault:
+            results.append(fault)
+    return results
 
 
 def seal(envelope: bytes, plaintext: bytes) -> bytes:

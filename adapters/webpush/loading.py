@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from math import ceil
 from typing import Final
 
-from adapters.webpush.deriving import KINDNESS, THREADS, Deriver
+from adapters.webpush.deriving import AT_ONCE, BATCH, KINDNESS, Deriver
 from adapters.webpush.magazine import PAGE, Magazine
 from adapters.webpush.subscription import origin_of
 from adapters.webpush.vapid import Tokens
@@ -17,8 +17,6 @@ from alertd.ports.adapter import Tools
 
 ORDER: Final = (Purpose.EMERGENCY, Purpose.SERVICE, Purpose.EVENT)
 ROWS: Final = 256
-BATCH: Final = 32
-"""Endpoints per hop to a thread, which looks between any two whether it must stop."""
 TICK: Final = 1.0
 QUIET: Final = 1.0
 """Seconds without a page being sent after which an alert is taken to have gone out."""
@@ -43,7 +41,6 @@ class Loader:
         self._sending = 0
         self._quiet_from = 0.0
         self._spent = True  # envelopes may have been used since the latest walk began
-        self._closed = False
         self._people = 0
         self._rate = _GUESS
         self._last = dict.fromkeys(ORDER, 0)
@@ -69,7 +66,7 @@ class Loader:
 
     async def run(self) -> None:
         """Keep the magazine full and the tokens fresh until cancelled. A fault costs time, never the channel."""
-        deriver = Deriver(KINDNESS)
+        deriver = Deriver(self._log, KINDNESS)
         walked_at = polled_at = self._clock.monotonic()
         try:
             while True:
@@ -87,8 +84,7 @@ class Loader:
                     await self._clock.sleep(POLL)
                 await self._clock.sleep(TICK)
         finally:
-            self._closed = True
-            deriver.close()
+            await deriver.close()
 
     # --- walking ----------------------------------------------------------------------------------------------------
 
@@ -153,7 +149,7 @@ class Loader:
         began, before = self._clock.monotonic(), len(self._magazine)
         batches = deque(wanting[i : i + BATCH] for i in range(0, len(wanting), BATCH))
         async with asyncio.TaskGroup() as group:
-            for _ in range(THREADS):
+            for _ in range(AT_ONCE):
                 group.create_task(self._work_off(deriver, batches))
         if len(wanting) >= BATCH and not self._spent and (took := self._clock.monotonic() - began) > 0:
             self._rate += 0.1 * ((len(self._magazine) - before) / took - self._rate)
@@ -161,12 +157,8 @@ class Loader:
 
     async def _work_off(self, deriver: Deriver, batches: deque[Sequence[tuple[int, str]]]) -> None:
         while batches and not self._spent:
-            for endpoint_id, address, envelope in await deriver.prepare(batches.popleft(), self._halted):
+            for endpoint_id, address, envelope in await deriver.prepare(batches.popleft()):
                 self._magazine.put(endpoint_id, address, envelope)
-
-    def _halted(self) -> bool:
-        """Asked from other threads."""
-        return self._spent or self._closed
 
     # --- beside it --------------------------------------------------------------------------------------------------
 

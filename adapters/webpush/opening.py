@@ -44,8 +44,8 @@ async def opened(config: WebPushConfig, tools: Tools, tokens: Tokens) -> AsyncIt
             fallback=_fallback(session),
         )
         stack.push_async_callback(pipes.close)
-        deriver = Deriver()
-        stack.callback(deriver.close)
+        deriver = Deriver(tools.log)
+        stack.push_async_callback(deriver.close)
         hosts, proof = HostList(config.allow_hosts), KeyProof()
         if not config.envelopes:
             yield Means(pipes, _none_ready, deriver, tokens, hosts, tools.clock, config.timeout, proof), nullcontext

@@ -10,6 +10,7 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from adapters.guard import HostList
+from adapters.webpush.envelope import Keys
 
 MAX_JSON = 8_192
 MAX_ENDPOINT = 2_048
@@ -22,14 +23,6 @@ _ENDPOINT = re.compile(
     r"https://(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])"
     r"(?::(?P<port>[1-9][0-9]{0,4}))?(?P<path>/[!$-;=?-\[\]_a-z~]*)?"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """The browser's P-256 public key, an uncompressed point of 65 bytes, and its secret of 16 (RFC 8291)."""
-
-    point: bytes
-    auth: bytes
 
 
 @dataclass(frozen=True, slots=True)

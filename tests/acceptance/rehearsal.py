@@ -8,7 +8,7 @@ from pathlib import Path
 import adapters.email
 import adapters.telegram
 import adapters.webhook
-import adapters.webpush  # noqa: F401
+import adapters.webpush.adapter  # noqa: F401
 import alertd.cli
 import alertd.daemon  # noqa: F401
 from alertd.app import build

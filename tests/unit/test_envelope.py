@@ -5,6 +5,7 @@ import os
 
 import http_ece
 import pytest
+import structlog
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
@@ -12,8 +13,7 @@ from hypothesis import strategies as st
 
 from adapters.webpush import envelope
 from adapters.webpush.deriving import Deriver
-from adapters.webpush.envelope import ENVELOPE, MAX_PLAINTEXT, BadKeys, derive, seal
-from adapters.webpush.subscription import Keys
+from adapters.webpush.envelope import ENVELOPE, MAX_PLAINTEXT, BadKeys, Keys, derive, seal
 from alertd.sandbox import unseal
 from alertd.sandbox.keyring import Keyring
 
@@ -96,11 +96,11 @@ def fresh() -> tuple[ec.EllipticCurvePrivateKey, Keys]:
 async def test_the_threads_answer_in_order_with_what_is_wrong_in_its_place(count: int) -> None:
     browsers = [fresh() for _ in range(count)]
     asked = [off_the_curve() if i % 5 == 2 else one for i, (_, one) in enumerate(browsers)]
-    deriver = Deriver()
+    deriver = Deriver(structlog.get_logger())
     try:
         made = await deriver.derive(asked)
     finally:
-        deriver.close()
+        await deriver.close()
     assert [isinstance(one, BadKeys) for one in made] == [i % 5 == 2 for i in range(count)]
     for (private, own), one in zip(browsers, made, strict=True):
         if isinstance(one, bytes):

@@ -59,6 +59,12 @@ def test_the_watchdog_and_the_stop_leave_the_daemon_its_time() -> None:
     assert service["DynamicUser"] == "yes"
 
 
+def test_who_works_ahead_may_step_back() -> None:
+    filters = re.findall(r"^SystemCallFilter=(.*)$", SERVICE.read_text(), re.MULTILINE)
+    denied = next(n for n, names in enumerate(filters) if names.startswith("~") and "@resources" in names)
+    assert "setpriority" in filters[denied + 1 :]
+
+
 def test_the_socket_listens_where_the_configuration_says() -> None:
     socket = unit(UNITS / "alertd.socket")["Socket"]
     assert socket["ListenStream"] == "127.0.0.1:8470"

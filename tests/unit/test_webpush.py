@@ -23,9 +23,10 @@ from pydantic import ValidationError
 
 from adapters.webpush import WebPushAdapter, vapid
 from adapters.webpush.config import WebPushConfig
+from adapters.webpush.envelope import Keys
 from adapters.webpush.payload import payload_of
 from adapters.webpush.request import MAX_TTL, time_to_live
-from adapters.webpush.subscription import Keys, read, split
+from adapters.webpush.subscription import read, split
 from alertd.domain.alert import MsgType, Purpose, Status
 from alertd.domain.delivery import Accepted, Gone, Halt, Hold, Reason, Refused, Retry, Verdict
 from alertd.ports.adapter import Parcel
