@@ -4,7 +4,7 @@ import random
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -40,6 +40,7 @@ from alertd.identity import kept_secret, new_id
 from alertd.ingest.desk import Desk
 from alertd.ingest.drafting import Drafter
 from alertd.ingest.gauges import Gauges
+from alertd.ingest.rules import Rule
 from alertd.ingest.supervisor import Supervisor
 from alertd.ports.adapter import Service, Tools
 from alertd.ports.failpoint import Failpoint, nothing
@@ -114,25 +115,43 @@ def current_of(settings: Settings) -> Current:
     Templates are not tried here: at a start nothing may keep a daemon from warning people, and a template that
     fails is replaced by the alert's own words. `alertd check` and a reload try them.
     """
+    current = starting(settings)
+    if problems := current.settings.left_out:
+        raise ConfigError(problems)
+    return current
+
+
+def starting(settings: Settings) -> Current:
+    """As `current_of`, for a daemon that starts: rules that name no zone of ours are left out, and named in the
+    settings' `left_out`."""
     territory = load_territory(settings.zones, name=settings.service.name)
-    _known_zones(settings, territory)
+    unknown = {rule.name: _unknown_zones(settings, rule, territory) for rule in settings.ingest.rules}
+    rules = tuple(rule for rule in settings.ingest.rules if not unknown[rule.name])
+    left_out = (*settings.left_out, *(problem for problems in unknown.values() for problem in problems))
+    settings = replace(settings, ingest=replace(settings.ingest, rules=rules), left_out=left_out)
     return Current(settings, territory, Renderer(settings.speaker, template_folders=_template_folders(settings)))
 
 
-def _known_zones(settings: Settings, territory: Territory) -> None:
-    """A rule that names no zone of ours would be silent when it is needed. Raises ConfigError."""
+def _unknown_zones(settings: Settings, rule: Rule, territory: Territory) -> list[ConfigProblem]:
+    """A rule that names no zone of ours would be silent when it is needed."""
     problems = []
-    for rule in settings.ingest.rules:
-        for zone in sorted(rule.all_zones - {WHOLE_TERRITORY}):
-            try:
-                known = territory.find(zone) is not None
-            except ValueError:  # several have this name
-                known = False
-            if not known:
-                wrong = f"{zone!r} is the code or name of no configured zone, or the name of several"
-                problems.append(ConfigProblem(str(settings.file or "the defaults"), f"rules.{rule.name}.zones", wrong))
-    if problems:
-        raise ConfigError(problems)
+    for zone in sorted(rule.all_zones - {WHOLE_TERRITORY}):
+        try:
+            known = territory.find(zone) is not None
+        except ValueError:  # several have this name
+            known = False
+        if not known:
+            wrong = f"{zone!r} is the code or name of no configured zone, or the name of several"
+            problems.append(ConfigProblem(str(settings.file or "the defaults"), f"rules.{rule.name}.zones", wrong))
+    return problems
+
+
+def tell_left_out(fit: Fittings, problems: Sequence[ConfigProblem]) -> None:
+    """What does not work for a fault in the configuration, loudly; nothing once there is no such fault."""
+    for problem in problems:
+        fit.log.error("left out: the configuration of it is faulty", key=problem.key, problem=str(problem))
+    faults = f"{len(problems)} faults in the configuration keep sources, rules or templates from working"
+    fit.readiness.concern("configuration", faults if problems else None)
 
 
 def _template_folders(settings: Settings) -> list[Path]:
@@ -161,7 +180,8 @@ async def build(settings: Settings, *, failpoint: Failpoint = nothing) -> AsyncI
 def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
     clock = SystemClock()
     fit = Fittings(clock, structlog.get_logger(), failpoint=failpoint)
-    current = current_of(settings)
+    current = starting(settings)
+    tell_left_out(fit, current.settings.left_out)
     links = Links(kept_secret(settings.state / "links.key"), settings.api.public_url, clock)
     settler = Settler(store, fit, chance=random.random, policy=lambda: current.retry)
     letters = Letters(store)
@@ -254,7 +274,16 @@ def _ingest(store: Store, raising: Raising, current: Current, fit: Fittings) -> 
         territory=lambda: current.territory,
         templates=lambda: current.settings.ingest.templates,
     )
-    desk = Desk(store, raising, drafter, fit.clock, fit.log, gauges, new_key=lambda: secrets.token_urlsafe(16))
+    desk = Desk(
+        store,
+        raising,
+        drafter,
+        fit.clock,
+        fit.log,
+        gauges,
+        readiness=fit.readiness,
+        new_key=lambda: secrets.token_urlsafe(16),
+    )
     sources = Supervisor(
         desk,
         fit.clock,

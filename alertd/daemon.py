@@ -15,13 +15,13 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from alertd.app import Current, House, build, current_of, specs
+from alertd.app import Current, House, build, current_of, specs, tell_left_out
 from alertd.core.access import SCOPES
 from alertd.identity import keep
 from alertd.logs import configure
 from alertd.notify import Notifier, inherited_sockets, watchdog_interval
 from alertd.ports.failpoint import BOUNDARIES, Failpoint, nothing
-from alertd.settings import ConfigError, Settings, load
+from alertd.settings import ConfigError, Settings, load, load_to_start
 from alertd.storage.store import Store
 
 DRAIN = 20.0
@@ -42,7 +42,7 @@ def main(config: Path | None) -> int:
     os.umask(0o077)  # the store holds addresses, wherever it is kept
     configure(os.environ.get("ALERTD_LOG", "info"))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(serve(load(config), config))
+        return runner.run(serve(load_to_start(config), config))
 
 
 async def serve(settings: Settings, config: Path | None = None) -> int:
@@ -76,7 +76,7 @@ async def living(house: House, notifier: Notifier) -> AsyncIterator[list[asyncio
     await house.channels.opened(OPENING)
     await _bootstrap(house)
     await house.desk.start(house.current.settings.ingest.rules)
-    await house.sources.apply(house.current.settings.ingest.sources.values())
+    await _listen(house)
     judging = asyncio.create_task(house.desk.run(), name="desk")
     listening = asyncio.create_task(house.sources.run(), name="sources")
     serving = asyncio.create_task(server.serve(sockets=sockets), name="server")
@@ -103,6 +103,15 @@ async def living(house: House, notifier: Notifier) -> AsyncIterator[list[asyncio
         for task in (settling, watching, beating):
             task.cancel()
         await asyncio.gather(*core, beating, return_exceptions=True)
+
+
+async def _listen(house: House) -> None:
+    """A source that fails before it has begun keeps nobody from warning."""
+    try:
+        await house.sources.apply(house.current.settings.ingest.sources.values())
+    except Exception:
+        house.fittings.log.exception("not every source is heard")
+        house.fittings.readiness.concern("sources begun", "a fault keeps sources from being heard")
 
 
 def _leave_alone_what_stays() -> None:
@@ -149,6 +158,8 @@ async def reload(house: House, config: Path | None) -> bool:
     await house.channels.apply(specs(fresh.settings), restart=speaks_differently)
     house.desk.apply(fresh.settings.ingest.rules)
     await house.sources.apply(fresh.settings.ingest.sources.values())
+    tell_left_out(house.fittings, ())
+    house.fittings.readiness.concern("sources begun", None)
     house.fittings.log.info("reloaded", channels=list(house.channels.names), zones=len(fresh.territory.zones))
     return True
 

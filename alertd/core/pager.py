@@ -18,6 +18,7 @@ from alertd.domain.problems import Unavailable
 from alertd.ports.stores import OpenPage, PagerStore, Undecided
 
 _STORE_PAUSE: Final = 1.0
+_FAULT_PAUSE: Final = 10.0
 _LOOK_AGAIN: Final = timedelta(minutes=1)
 """While there is nobody to page, after a fault, and for the wall clock may have been set."""
 
@@ -51,6 +52,10 @@ class Pager:
                 self._fit.readiness.refused(error)
                 self._fit.log.error("pages to the officers wait for the store", error=str(error))
                 pause = _STORE_PAUSE
+            except Exception:  # a fault of ours: those who can be paged by the next round still are
+                self._fit.log.exception("the pages to the officers failed")
+                self._fit.readiness.concern(_CONCERN, "a fault keeps drafts from being paged to any officer")
+                pause = _FAULT_PAUSE
             await self._fit.bells.drafts.wait(self._fit.clock, pause)
 
     async def round(self) -> datetime:

@@ -96,7 +96,7 @@ class Raising:
     # --- steps ---
 
     async def _change(self, alert_id: str, submission: Submission, by: Authority) -> Raised:
-        stored = await self._latest(alert_id, by)
+        stored = _alike(await self._latest(alert_id, by), submission)
         if stored.state not in (AlertState.DRAFT, AlertState.REJECTED):
             return await self._update(stored.alert.id, submission, by, supplants=None)
         supplants = stored.alert.id if stored.state is AlertState.DRAFT else None
@@ -106,7 +106,7 @@ class Raising:
         return await self._submit(submission, by, supplants=supplants)
 
     async def _all_clear(self, alert_id: str, submission: Submission, by: Authority, reason: str) -> Raised:
-        stored = await self._latest(alert_id, by)
+        stored = _alike(await self._latest(alert_id, by), submission)
         if stored.state is AlertState.DRAFT:
             now = self._clock.now()
             await self._store.withdraw(
@@ -162,6 +162,13 @@ class Raising:
     def _token(self, by: Authority) -> Token:
         scope = "alerts:send" if by.unattended else "alerts:draft"
         return Token(by.actor, "", frozenset({scope}), None, self._clock.now())
+
+
+def _alike(stored: StoredAlert, submission: Submission) -> StoredAlert:
+    """Raises Conflict where one is real and the other is not: neither may change or end the other."""
+    if stored.alert.status is not submission.status:
+        raise Conflict(f"alert {stored.alert.id} is {stored.alert.status} and what is said now is {submission.status}")
+    return stored
 
 
 async def _looking_twice(step: Callable[[], Awaitable[Raised]]) -> Raised:

@@ -33,7 +33,9 @@ class Signal:
     `key` is the same for everything said about one matter, so that a revision or an end is known for what it is;
     `revision` is the same only for what says the same of it, so that a repeat is known too. `at` is when it was said
     or measured, aware. `zones` are the source's own codes. `ended`: the matter is over. `simulated`: must never alarm.
-    `facts` are whatever else a rule may match or a template may name. `alert` where the source speaks CAP.
+    `stands`: the source says it again and again for as long as it holds, so that a repeat is word of the present; of a
+    source that merely lists what it once said, a repeat is no news. `facts` are whatever else a rule may match or a
+    template may name. `alert` where the source speaks CAP.
     """
 
     source: str
@@ -56,6 +58,7 @@ class Signal:
     headline: str = ""
     facts: tuple[Pair, ...] = ()
     alert: Alert | None = None
+    stands: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,26 +2,28 @@
 
 A finding is kept (with the memory that knows of it) before it is acted on, and acted on under a key that stays the
 same: a crash anywhere in between neither loses it nor raises it twice. What a reading merely added to a memory is kept
-every few seconds.
+every few seconds. A fault in one rule keeps no other from its work, and the daemon from none.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
 from alertd.core.raising import Raising
-from alertd.domain.alert import Info
-from alertd.domain.problems import Conflict, Forbidden, Invalid, NotFound, Unavailable
+from alertd.core.readiness import Readiness
+from alertd.domain.problems import Unavailable
 from alertd.domain.signal import Heard, Signal
+from alertd.ingest.clerk import COOL, RULE, Clerk
 from alertd.ingest.drafting import Drafter
 from alertd.ingest.gauges import Gauges
 from alertd.ingest.hearing import Hearing
 from alertd.ingest.order import Order, Step
-from alertd.ingest.record import Record, Standing, dump, load
+from alertd.ingest.post import Post
+from alertd.ingest.record import Record, load, untold
 from alertd.ingest.rules import (
     Action,
     Change,
@@ -29,9 +31,9 @@ from alertd.ingest.rules import (
     Doubted,
     Finding,
     Fire,
+    Memory,
     Moment,
     Nothing,
-    Ready,
     Rule,
     Stale,
     Tick,
@@ -42,27 +44,17 @@ from alertd.ingest.rules import (
 )
 from alertd.ingest.source import CAP_FEED
 from alertd.ingest.threads import Threads
+from alertd.ingest.trouble import Trouble
 from alertd.ports.clock import Clock
 from alertd.ports.stores import KeptStore
 
 KEEP_EVERY: Final = 10.0
 """Seconds between two looks at the clock: what fell silent, what is to be kept, what is to be tried again."""
+TURN: Final = 0.001
+"""Seconds of judging after which the rest of the daemon has its turn."""
 _THREADED: Final = frozenset({"cap", CAP_FEED, "meteoalarm"})
-_RULE, _THREADS = "rule/", "threads/"
-
-
-@dataclass(slots=True)
-class _Post:
-    """A rule at work. `dirty`: its memory is ahead of what is kept."""
-
-    ready: Ready
-    record: Record = field(default_factory=Record)
-    dirty: bool = False
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    @property
-    def rule(self) -> Rule:
-        return self.ready.rule
+_THREADS: Final = "threads/"
+_STEPS: Final[Mapping[type, Step]] = {Fire: Step.RAISE, Change: Step.CHANGE, Clear: Step.CLEAR}
 
 
 class Desk:
@@ -77,43 +69,68 @@ class Desk:
         log: FilteringBoundLogger,
         gauges: Gauges,
         *,
+        readiness: Readiness,
         new_key: Callable[[], str],
     ) -> None:
         self._store = store
-        self._raising = raising
         self._drafter = drafter
         self._clock = clock
         self._log = log
         self._gauges = gauges
         self._new_key = new_key
-        self._posts: dict[str, _Post] = {}
+        self._trouble = Trouble(clock, log, gauges, readiness)
+        self._clerk = Clerk(store, raising, clock, log, self._trouble)
+        self._posts: dict[str, Post] = {}
+        self._retired: dict[str, Post] = {}
         self._threads: dict[str, Threads] = {}
         self._kept: dict[str, bytes] = {}
+        self._unstarted: tuple[Rule, ...] | None = None
 
     # --- life -------------------------------------------------------------------------------------------------------
 
     async def start(self, rules: Iterable[Rule]) -> None:
-        """Remember what was kept; what was found and not acted on is acted on now. Raises Unavailable."""
-        self._kept = dict(await self._store.kept())
-        self.apply(rules)
-        for post in self._posts.values():
-            await self._act(post)
+        """Remember what was kept; what was found and not acted on is acted on now. Never raises: while what was kept
+        cannot be read no rule works, and it is tried again."""
+        self._unstarted = tuple(rules)
+        try:
+            self._kept = dict(await self._store.kept())
+        except Exception as error:  # noqa: BLE001 - people can warn without rules, but not without a daemon
+            self._trouble.unknown(error)
+            return
+        wanted, self._unstarted = self._unstarted, None
+        self._trouble.unknown(None)
+        self.apply(wanted)
+        for post in tuple(self._posts.values()):
+            await self._clerk.act(post)
 
     def apply(self, rules: Iterable[Rule]) -> None:
         """From now on these rules. One that has another's name has its memory."""
         wanted = {rule.name: rule for rule in rules}
-        for name, post in self._posts.items():
-            if name not in wanted:
-                self._kept[_RULE + name] = dump(post.record)
-        self._posts = {name: self._post(rule) for name, rule in wanted.items()}
+        if self._unstarted is not None:
+            self._unstarted = tuple(wanted.values())
+            return
+        self._retired |= {name: post for name, post in self._posts.items() if name not in wanted}
+        posts = {name: post for name, rule in wanted.items() if (post := self._post(rule)) is not None}
+        self._posts = posts
 
-    def _post(self, rule: Rule) -> _Post:
-        known = self._posts.get(rule.name)
-        if known is not None:
-            known.ready = ready(rule)
-            return known
-        content = self._kept.pop(_RULE + rule.name, None)
-        return _Post(ready(rule), Record() if content is None else self._recalled(rule.name, content))
+    def _post(self, rule: Rule) -> Post | None:
+        """None for a rule that fails before it has begun: it is left out, loudly."""
+        try:
+            made = ready(rule)
+            if known := self._posts.get(rule.name):
+                known.ready = made
+                return known
+            if back := self._retired.pop(rule.name, None):
+                memory = resumed(back.record.memory, Moment.of(self._clock))
+                back.ready, back.record, back.dirty = made, replace(back.record, memory=memory), True
+                return back
+            content = self._kept.get(RULE + rule.name)
+            record = Record() if content is None else self._recalled(rule.name, content)
+            self._kept.pop(RULE + rule.name, None)
+            return Post(made, record, begun={order.key for order in record.waiting})
+        except Exception:  # noqa: BLE001 - see above
+            self._trouble.faulted(rule.name)
+            return None
 
     def _recalled(self, rule: str, content: bytes) -> Record:
         try:
@@ -134,50 +151,80 @@ class Desk:
 
     async def tick(self) -> None:
         """Time went by: silence is found, what failed is tried again, what was remembered is kept."""
+        if self._unstarted is not None:
+            await self.start(self._unstarted)
         now = Moment.of(self._clock)
         for post in tuple(self._posts.values()):
-            self._lapse(post, now.at)
+            try:
+                self._lapse(post, now.at)
+            except Exception:  # noqa: BLE001 - the other rules have their turn
+                self._trouble.faulted(post.rule.name)
             self._evaluate(post, Tick(), now)
-            await self._act(post)
+            await self._clerk.act(post)
+        self._trouble.look()
         await self.keep()
 
     async def keep(self) -> None:
         """Make durable what was remembered since the last time."""
         try:
-            for post in tuple(self._posts.values()):
-                if post.dirty:
-                    await self._save(post)
-            for name, threads in self._threads.items():
+            for post in (*self._posts.values(), *self._retired.values()):
+                await self._keep(post)
+            for name, threads in tuple(self._threads.items()):
                 if threads.changed:
-                    threads.changed = False
-                    await self._store.keep(_THREADS + name, threads.dump())
+                    await self._keep_threads(name, threads)
         except Unavailable as error:
             self._log.error("what rules remember cannot be kept now", error=str(error))
+
+    async def _keep(self, post: Post) -> None:
+        try:
+            await self._clerk.save(post)
+        except Unavailable:
+            raise
+        except Exception:  # noqa: BLE001 - what the others remember is kept
+            self._trouble.faulted(post.rule.name)
+
+    async def _keep_threads(self, name: str, threads: Threads) -> None:
+        threads.changed = False
+        try:
+            await self._store.keep(_THREADS + name, threads.dump())
+        except BaseException:
+            threads.changed = True
+            raise
 
     # --- what is said -----------------------------------------------------------------------------------------------
 
     async def take(self, hearing: Hearing, heard: Heard) -> bool:
         """Every signal against every rule; whether all that follows from them is durable. Never raises."""
+        if self._unstarted is not None:
+            return not self._unstarted
         if not self._posts:
             return True
-        durable = True
-        for signal in self._threaded(hearing, heard.signals):
-            for post in self._judge(signal):
-                await self._act(post)
-                durable = durable and not post.record.waiting
-        return durable
+        try:
+            busy = await self._judge_all(hearing, heard.signals)
+        except Exception:  # noqa: BLE001 - what one source says wrong keeps no other from being heard
+            self._log.exception("what a source said could not be judged", source=hearing.spec.name)
+            return False
+        for post in busy:
+            await self._clerk.act(post)
+        return not any(post.due for post in busy)
+
+    async def _judge_all(self, hearing: Hearing, signals: Sequence[Signal]) -> Sequence[Post]:
+        """The rules that have something to do, once all was judged: what ends in the same breath is never begun."""
+        busy: dict[str, Post] = {}
+        began = self._clock.monotonic()
+        for signal in self._threaded(hearing, signals):
+            busy |= {post.rule.name: post for post in self._judge(signal)}
+            if self._clock.monotonic() - began >= TURN:
+                await asyncio.sleep(0)
+                began = self._clock.monotonic()
+        return tuple(busy.values())
 
     def _threaded(self, hearing: Hearing, signals: Sequence[Signal]) -> Iterable[Signal]:
         spec = hearing.spec
         if spec.reader not in _THREADED:
             return signals if len(signals) <= 1 else sorted(signals, key=lambda signal: signal.at)
-        known = [
-            standing.said_as
-            for post in self._posts.values()
-            for standing in post.record.standing.values()
-            if standing.source == spec.name
-        ]
-        return tuple(self._thread(spec.name).follow(signals, known))
+        known = [key for post in self._posts.values() for key in post.known(spec.name)]
+        return self._thread(spec.name).follow_all(signals, known)
 
     def _thread(self, source: str) -> Threads:
         if source not in self._threads:
@@ -189,34 +236,36 @@ class Desk:
                     self._log.error("what a source's messages follow cannot be read", source=source, error=str(error))
         return self._threads[source]
 
-    def _judge(self, signal: Signal) -> list[_Post]:
+    def _judge(self, signal: Signal) -> list[Post]:
         """Without a pause, so that thousands of readings a second can pass; the rules that now have something to do."""
         busy = []
         now: Moment | None = None
-        for post in self._posts.values():
+        for post in tuple(self._posts.values()):
             if not post.ready.source.holds(signal):
                 continue
             now = now or Moment.of(self._clock)
             self._evaluate(post, signal, now)
-            if post.record.waiting:
+            if post.due:
                 busy.append(post)
         return busy
 
-    def _evaluate(self, post: _Post, said: Signal | Tick, now: Moment) -> None:
+    def _evaluate(self, post: Post, said: Signal | Tick, now: Moment) -> None:
         """A rule that fails on a signal is loud, and keeps no other rule from judging it."""
         try:
-            memory, finding = evaluate(post.ready, post.record.memory, said, now)
-            if memory is not post.record.memory:
+            before = post.record.memory
+            memory, finding = evaluate(post.ready, before, said, now)
+            if isinstance(finding, (Fire, Change)) and post.cooling.get(finding.matter, now.steady) > now.steady:
+                memory, finding = untold(memory, before, finding.matter), Nothing(post.rule.name, ("refused of late",))
+            if memory is not before:
                 post.record, post.dirty = replace(post.record, memory=memory), True
             if not isinstance(finding, Nothing):
-                self._found(post, finding, now.at)
+                self._found(post, finding, before, now)
         except Exception:  # noqa: BLE001 - see above
-            self._gauges.refused.labels(post.rule.name).inc()
-            self._log.exception("a rule failed", rule=post.rule.name)
+            self._trouble.faulted(post.rule.name)
 
     # --- what is found ----------------------------------------------------------------------------------------------
 
-    def _found(self, post: _Post, finding: Finding, now: datetime) -> None:
+    def _found(self, post: Post, finding: Finding, before: Memory, now: Moment) -> None:
         self._gauges.findings.labels(post.rule.name, type(finding).__name__.lower()).inc()
         match finding:
             case Stale(sensors=sensors, evidence=evidence):
@@ -228,20 +277,31 @@ class Desk:
             case Doubted() | Nothing():
                 return  # said once; the metric counts on
             case Fire() | Change() | Clear():
-                self._order(post, finding, now)
+                try:
+                    order = self._order(post, finding, now.at)
+                except Exception as error:  # noqa: BLE001 - whatever it is, it must be tried again
+                    self._unsayable(post, finding, before, now, error)
+                    return
+                if not post.add(order):
+                    self._log.warning("over before anybody was told", rule=order.rule, evidence=list(order.evidence))
 
-    def _order(self, post: _Post, finding: Fire | Change | Clear, now: datetime) -> None:
-        rule, signal = post.rule, finding.signals[-1]
-        try:
-            submission = self._drafter.draft(rule, finding, now, _told(post.record, finding.matter))
-        except ValueError as error:
-            self._refused(rule.name, finding.matter, finding.evidence, error)
-            return
+    def _unsayable(
+        self, post: Post, finding: Fire | Change | Clear, before: Memory, now: Moment, error: Exception
+    ) -> None:
+        """The memory must not say that it was told: while it goes on it is tried again."""
+        self._trouble.refused(post.rule.name, finding.matter, finding.evidence, error)
+        post.cooling[finding.matter] = now.steady + COOL
+        post.record = replace(post.record, memory=untold(post.record.memory, before, finding.matter))
+
+    def _order(self, post: Post, finding: Fire | Change | Clear, now: datetime) -> Order:
+        """Raises ValueError where no alert can be made of it."""
+        signal = finding.signals[-1]
+        submission = self._drafter.draft(post.rule, finding, now, post.told(finding.matter))
         ends = [info.expires for info in submission.info if info.expires]
-        order = Order(
+        return Order(
             step=_STEPS[type(finding)],
             key=self._new_key(),
-            rule=rule.name,
+            rule=post.rule.name,
             matter=finding.matter,
             source=signal.source,
             said_as=signal.key,
@@ -250,95 +310,11 @@ class Desk:
             evidence=finding.evidence,
             until=max(ends) if ends else None,
         )
-        post.record = replace(post.record, waiting=(*post.record.waiting, order))
 
-    async def _act(self, post: _Post) -> None:
-        """Do what waits, in order. What cannot be done now waits for the next tick."""
-        if not post.record.waiting:
-            return
-        async with post.lock:
-            try:
-                while post.record.waiting:
-                    if post.dirty:
-                        await self._save(post)
-                    order = post.record.waiting[0]
-                    stands = await self._done(order, post.record.standing.get(order.matter))
-                    self._settled(post, order, stands)
-                await self._save(post)
-            except Unavailable as error:
-                self._log.error(
-                    "what a rule found waits: the store takes nothing now", rule=post.rule.name, error=str(error)
-                )
-
-    async def _done(self, order: Order, standing: Standing | None) -> Standing | None:
-        """What stands afterwards; where it can never be done, what stood."""
-        try:
-            alert_id = await self._step(order, standing)
-        except (Invalid, Forbidden, NotFound, Conflict) as error:
-            self._refused(order.rule, order.matter, order.evidence, error)
-            return None if order.step is Step.CLEAR else standing
-        self._log.warning(
-            "a rule acted", rule=order.rule, step=order.step, alert=alert_id, evidence=list(order.evidence)
-        )
-        if order.step is Step.CLEAR or alert_id is None:
-            return None
-        return Standing(alert_id, order.source, order.said_as, order.until, order.submission.info)
-
-    async def _step(self, order: Order, standing: Standing | None) -> str | None:
-        """The alert's id; None for the end of what could not be told: nobody waits for it."""
-        raising, said, rule, key = self._raising, order.submission, order.rule, order.key
-        alone, evidence = order.unattended, order.evidence
-        if order.step is Step.RAISE or (standing is None and order.step is Step.CHANGE):
-            return (await raising.raise_alert(said, rule=rule, unattended=alone, evidence=evidence, key=key)).id
-        if standing is None:
-            return None
-        about = standing.alert_id
-        if order.step is Step.CHANGE:
-            return (await raising.change(about, said, rule=rule, unattended=alone, evidence=evidence, key=key)).id
-        why = "; ".join(evidence)
-        done = await raising.all_clear(about, said, rule=rule, unattended=alone, evidence=evidence, key=key, reason=why)
-        return done.id
-
-    def _settled(self, post: _Post, order: Order, stands: Standing | None) -> None:
-        standing = {matter: kept for matter, kept in post.record.standing.items() if matter != order.matter}
-        if stands is not None:
-            standing[order.matter] = stands
-        waiting = tuple(other for other in post.record.waiting if other.key != order.key)
-        post.record, post.dirty = replace(post.record, standing=standing, waiting=waiting), True
-
-    def _lapse(self, post: _Post, now: datetime) -> None:
+    def _lapse(self, post: Post, now: datetime) -> None:
         """What ended by itself no longer stands: if the matter goes on, it is told anew."""
         over = [matter for matter, kept in post.record.standing.items() if kept.until is not None and kept.until <= now]
         for matter in over:
             standing = {name: kept for name, kept in post.record.standing.items() if name != matter}
             memory = forget(post.record.memory, matter)
             post.record, post.dirty = replace(post.record, memory=memory, standing=standing), True
-
-    async def _save(self, post: _Post) -> None:
-        record, post.dirty = post.record, False
-        try:
-            content = await asyncio.to_thread(dump, record)
-            await self._store.keep(_RULE + post.rule.name, content)
-        except BaseException:
-            post.dirty = True
-            raise
-
-    def _refused(self, rule: str, matter: str, evidence: Sequence[str], error: Exception) -> None:
-        self._gauges.refused.labels(rule).inc()
-        self._log.error(
-            "no alert can be made of what a rule found",
-            rule=rule,
-            matter=matter,
-            error=str(error),
-            evidence=list(evidence),
-        )
-
-
-def _told(record: Record, matter: str) -> tuple[Info, ...]:
-    """What people were last told of it, or are about to be."""
-    waiting = [order.submission.info for order in record.waiting if order.matter == matter]
-    standing = record.standing.get(matter)
-    return waiting[-1] if waiting else standing.told if standing else ()
-
-
-_STEPS: Final[Mapping[type, Step]] = {Fire: Step.RAISE, Change: Step.CHANGE, Clear: Step.CLEAR}

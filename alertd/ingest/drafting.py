@@ -1,7 +1,7 @@
 """From a finding to the alert it asks for: the words of a template or of the CAP message itself, for the rule's zones.
 
-Never widened: a CAP message that draws shapes is forwarded only to those of the rule's zones that its shapes touch.
-Its status stays what it is.
+Never widened: a CAP message that draws shapes is told only to those of the rule's zones that its shapes touch, and
+one that was not meant for the public is not told at all. Its status stays what it is.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +35,8 @@ class Drafter:
         """What is to be sent or shown to an officer; the core adds the evidence to its note. `told` is what people were
         told of the matter before."""
         signal = finding.signals[-1]
+        if signal.alert is not None and signal.alert.scope is not Scope.PUBLIC:
+            raise ValueError(f"the source's message is {signal.alert.scope}: it is not meant for the public")
         match finding:
             case Fire():
                 said = self._said(rule, signal, finding.zones, now)
@@ -66,8 +68,9 @@ class Drafter:
 
     def _said(self, rule: Rule, signal: Signal, zones: Sequence[str], now: datetime) -> tuple[Info, ...]:
         if rule.template == FORWARD:
-            return tuple(replace(info, area=self._own_areas(info, zones)) for info in self._own(signal))
-        return infos(self._template(rule), signal, _areas(zones), now, self._zone())
+            return tuple(replace(info, area=self._cut(info.area, zones)) for info in self._own(signal))
+        drawn = [area for info in infos_about(signal) for area in info.area]
+        return infos(self._template(rule), signal, self._cut(drawn, zones), now, self._zone())
 
     def _over(
         self, rule: Rule, signal: Signal, zones: Sequence[str], now: datetime, told: Sequence[Info]
@@ -75,16 +78,30 @@ class Drafter:
         """To those who were told, where they were told. Who ends a matter need not say again what it was."""
         if rule.template == FORWARD:
             return _cleared(told or self._own(signal), now)
-        return all_clear(self._template(rule), signal, _areas(zones), now, self._zone())
+        where = self._told_of(zones, told) or _zones(told) or zones
+        return all_clear(self._template(rule), signal, _areas(where), now, self._zone())
 
     def _left(
         self, rule: Rule, signal: Signal, zones: Sequence[str], now: datetime, told: Sequence[Info]
     ) -> tuple[Info, ...]:
         """To the places it no longer concerns."""
+        zones = self._told_of(zones, told)
         if not zones:
             return ()
         over = self._over(rule, signal, zones, now, told)
         return tuple(replace(info, area=_areas(zones)) for info in over)
+
+    def _told_of(self, zones: Sequence[str], told: Sequence[Info]) -> Sequence[str]:
+        """Those of the zones where something was told: where shapes left some out, nobody waits for an all-clear."""
+        where = _zones(told)
+        if not where or WHOLE_TERRITORY in where:
+            return zones
+        return where if WHOLE_TERRITORY in zones else tuple(zone for zone in where if zone in self._codes(zones))
+
+    def _codes(self, zones: Sequence[str]) -> frozenset[str]:
+        """By whatever name the territory knows them."""
+        territory = self.territory()
+        return frozenset({*zones, *(found.code for zone in zones if (found := territory.find(zone)))})
 
     def _own(self, signal: Signal) -> tuple[Info, ...]:
         """What the message itself says of this matter's places."""
@@ -94,11 +111,12 @@ class Drafter:
         said_by = signal.alert.sender if signal.alert else ""
         return tuple(replace(info, sender_name=info.sender_name or said_by, resource=()) for info in found)
 
-    def _own_areas(self, info: Info, zones: Sequence[str]) -> tuple[Area, ...]:
-        territory = self.territory()
-        touched = tuple(dict.fromkeys(zone for area in info.area for zone in locate(territory)(area)))
-        if not any(area.polygons or area.circles for area in info.area):
+    def _cut(self, drawn: Sequence[Area], zones: Sequence[str]) -> tuple[Area, ...]:
+        """Those of the zones that the shapes touch; all of them where there are no shapes."""
+        if not any(area.polygons or area.circles for area in drawn):
             return _areas(zones)
+        territory = self.territory()
+        touched = tuple(dict.fromkeys(zone for area in drawn for zone in locate(territory)(area)))
         if WHOLE_TERRITORY in zones:
             kept = touched
         else:
@@ -111,6 +129,12 @@ class Drafter:
 
 def _areas(zones: Sequence[str]) -> tuple[Area, ...]:
     return tuple(Area("", zones=(zone,)) for zone in zones)
+
+
+def _zones(told: Sequence[Info]) -> tuple[str, ...]:
+    """Where something was told that was no all-clear."""
+    alarming = [info for info in told if ResponseType.ALL_CLEAR not in info.response_type]
+    return tuple(sorted({zone for info in alarming for zone in info.zones}))
 
 
 def _cleared(told: Sequence[Info], now: datetime) -> tuple[Info, ...]:

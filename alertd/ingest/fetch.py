@@ -19,13 +19,19 @@ MAX_REDIRECTS: Final = 3
 _CHUNK: Final = 64 * 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _UNCHANGED, _EMPTY, _OK = 304, 204, 200
+_GONE: Final = frozenset({404, 410})
 _HTML: Final = frozenset({"text/html", "application/xhtml+xml"})
 _HTML_BEGINS: Final = (b"<!doctype html", b"<html")
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
 class Unfetched(Exception):
-    """Why there is no document, in a sentence for the operator; no address with its query in it."""
+    """Why there is no document, in a sentence for the operator; no address with its query in it. `gone`: the server
+    says that there is none (404 or 410; RFC 9110, 15.5.5 and 15.5.11)."""
+
+    def __init__(self, why: str, *, gone: bool = False) -> None:
+        super().__init__(why)
+        self.gone = gone
 
 
 class Tag(NamedTuple):
@@ -137,7 +143,7 @@ async def _answered(answer: aiohttp.ClientResponse, bounds: Bounds) -> Fetched |
         return Fetched(b"")
     if answer.status != _OK:
         answer.close()
-        raise Unfetched(f"it answers {answer.status}")
+        raise Unfetched(f"it answers {answer.status}", gone=answer.status in _GONE)
     kind = answer.content_type.lower()
     body = await _whole(answer, bounds.octets)
     if kind in _HTML or body[:512].lstrip().lower().startswith(_HTML_BEGINS):

@@ -22,7 +22,7 @@ class Gauges:
         )
         self.dropped = Counter(
             "alertd_source_dropped_total",
-            "Messages dropped unread, the oldest of a topic first",
+            "Messages dropped unread: too large, or the oldest of a topic",
             ["source"],
             registry=registry,
         )

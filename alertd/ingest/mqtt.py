@@ -9,7 +9,7 @@ import re
 import ssl
 from typing import Any, Final
 
-from alertd.domain.signal import Heard
+from alertd.domain.signal import Heard, Violation
 from alertd.ingest.backlog import Backlog, Message
 from alertd.ingest.gauges import Gauges
 from alertd.ingest.hearing import Hearing
@@ -25,6 +25,8 @@ FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 60.0
 KEEPALIVE: Final = 30
 QOS: Final = 1
+MOST_BYTES: Final = 1 << 20
+"""Of one message. MQTT itself would take 256 MiB (3.1.1, 2.2.3)."""
 
 
 class Listener:
@@ -40,7 +42,8 @@ class Listener:
         self._clock = clock
         self._chance = chance
         name = hearing.spec.name
-        self._backlog = Backlog(way.backlog, gauges.dropped.labels(name).inc)
+        self._dropped = gauges.dropped.labels(name).inc
+        self._backlog = Backlog(way.backlog, self._dropped)
         self._client_id = way.client_id or f"alertd-{re.sub('[^a-z0-9]', '', name)}"
 
     async def run(self) -> None:
@@ -94,16 +97,21 @@ class Listener:
         """In slices, with a rest after each."""
         began = self._clock.monotonic()
         for message in batch:
-            now = self._clock.now()
-            heard = self._hearing.heard(bytes(message.payload or b""), now, str(message.topic))
-            await self._take(self._hearing, heard)
-            self._tell(heard)
+            await self._one(bytes(message.payload or b""), str(message.topic))
             if self._clock.monotonic() - began > SLICE:
                 await self._clock.sleep(REST)
                 began = self._clock.monotonic()
         await asyncio.sleep(0)
 
-    def _tell(self, heard: Heard) -> None:
+    async def _one(self, payload: bytes, topic: str) -> None:
+        """What is too large is refused unread and counted; what is large is read off the loop."""
+        if len(payload) > MOST_BYTES:
+            self._dropped()
+            large = Violation(topic[:100], f"{len(payload)} bytes; at most {MOST_BYTES} are read", fatal=True)
+            self._pulse.heard(Heard((), (large,)), kind="message")
+            return
+        heard = await self._hearing.hear(payload, self._clock.now(), topic)
+        await self._take(self._hearing, heard)
         self._pulse.heard(heard, kind="message")
 
 

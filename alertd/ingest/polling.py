@@ -1,13 +1,17 @@
 """A source that is asked: one document, or a feed and the CAP documents it leads to."""
 
-from collections import OrderedDict
+import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, timedelta
 from typing import Final
 
 import aiohttp
 
 from alertd.domain.signal import Heard, Violation
+from alertd.ingest.feed import Feed, moment
 from alertd.ingest.fetch import Bounds, Tag, Unfetched, fetch, session
 from alertd.ingest.hearing import Hearing
 from alertd.ingest.pulse import Pulse
@@ -21,8 +25,10 @@ Take = Callable[[Hearing, Heard], Awaitable[bool]]
 
 OVERLAP: Final = timedelta(hours=24)
 """What `{since}` in an address goes back: earthquakes are revised."""
-MOST_SEEN: Final = 20_000
-TRIES: Final = 5
+AT_ONCE: Final = 4
+"""Documents of a feed that are fetched at the same time."""
+TIMEOUTS: Final = 2
+"""So many times the source's `timeout` may all documents of one poll take together."""
 _EARLY: Final = 0.1
 """A poll comes up to a tenth of its interval early, so that a thousand town halls do not ask at once."""
 
@@ -39,7 +45,7 @@ class Poller:
         self._chance = chance
         self._bounds = Bounds.of(way)
         self._tag = Tag()
-        self._feed = Feed() if hearing.spec.reader == CAP_FEED else None
+        self._feed = Feed(way.every.total_seconds()) if hearing.spec.reader == CAP_FEED else None
 
     async def run(self) -> None:
         async with session(self._way.ca_file) as opened:
@@ -63,10 +69,10 @@ class Poller:
             self._pulse.good()
             return
         heard = await self._hearing.hear(fetched.body, self._clock.now())
-        await self._take(self._hearing, heard)
+        durable = await self._take(self._hearing, heard)
         self._pulse.heard(heard)
-        if not any(violation.fatal for violation in heard.violations):
-            self._tag = fetched.tag  # what could not be read whole is asked for again
+        if durable and not any(violation.fatal for violation in heard.violations):
+            self._tag = fetched.tag  # what could not be read whole, or kept, is asked for again
 
     @property
     def _url(self) -> str:
@@ -75,36 +81,57 @@ class Poller:
 
     # --- a feed -----------------------------------------------------------------------------------------------------
 
-    async def _follow(self, opened: aiohttp.ClientSession, feed: "Feed") -> None:
+    async def _follow(self, opened: aiohttp.ClientSession, feed: Feed) -> None:
+        """All documents of one poll are judged together, so that what one of them takes back was never raised."""
         listed = await self._index(opened, feed)
         if listed is None:
             return
-        documents: list[tuple[Entry, bytes]] = []
-        failed: list[str] = []
-        for entry in feed.next(self._way.max_links):
-            try:
-                documents.append((entry, await self._document(opened, entry)))
-            except Unfetched as error:
-                failed.append(str(error))
-                feed.failed(entry)
-        violations = listed
-        for entry, payload in sorted(documents, key=_oldest_first):
-            heard = await self._hearing.hear(payload, self._clock.now())
-            violations = (*violations, *heard.violations)
-            await self._take(self._hearing, heard)
-            feed.read(entry)
-            self._pulse.heard(Heard(heard.signals, tuple(one for one in heard.violations if not one.fatal)))
-        if failed and not documents:
-            raise Unfetched(f"{len(failed)} documents of its feed cannot be had: {failed[0]}")
-        self._pulse.good()
+        documents = await self._documents(opened, feed)
+        heard = await self._together([payload for _, payload in documents])
+        if await self._take(self._hearing, heard):
+            for entry, _ in documents:
+                feed.read(entry)
+        wrong = (*listed, *feed.given_up(), *(replace(one, fatal=False) for one in heard.violations))
+        self._pulse.heard(Heard(heard.signals, wrong), kind="feed", lacking=feed.lacking())
 
-    async def _index(self, opened: aiohttp.ClientSession, feed: "Feed") -> tuple[Violation, ...] | None:
+    async def _together(self, payloads: list[bytes]) -> Heard:
+        """What several documents say, in the order in which it was said."""
+        every = [await self._hearing.hear(payload, self._clock.now()) for payload in payloads]
+        signals = sorted((signal for heard in every for signal in heard.signals), key=lambda signal: signal.at)
+        return Heard(tuple(signals), tuple(violation for heard in every for violation in heard.violations))
+
+    async def _documents(self, opened: aiohttp.ClientSession, feed: Feed) -> list[tuple[Entry, bytes]]:
+        """What can be had within the time of one poll, the oldest first; a few at a time, so that those that drip do
+        not hold up the others."""
+        waiting = deque(feed.next(self._way.max_links, self._clock.monotonic()))
+        asked: dict[str, Entry] = {}
+        got: list[tuple[Entry, bytes]] = []
+
+        async def ask() -> None:
+            while waiting:
+                entry = waiting.popleft()
+                asked[entry.id] = entry
+                try:
+                    got.append((entry, await self._document(opened, entry)))
+                except Unfetched as error:
+                    feed.failed(entry, self._clock.monotonic(), str(error), gone=error.gone)
+                del asked[entry.id]
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._bounds.seconds * TIMEOUTS), asyncio.TaskGroup() as group:
+                for _ in range(AT_ONCE):
+                    group.create_task(ask())
+        for entry in asked.values():
+            feed.failed(entry, self._clock.monotonic(), "no whole answer within the time of one poll")
+        return sorted(got, key=lambda document: moment(document[0]))
+
+    async def _index(self, opened: aiohttp.ClientSession, feed: Feed) -> tuple[Violation, ...] | None:
         """What is wrong with the feed, its entries noted; None where it could not be read."""
         fetched = await fetch(opened, self._url, self._bounds, self._tag)
         if fetched is None:
             return ()
         config = FeedConfig.model_validate(self._hearing.spec.options.model_dump(include={"links"}))
-        index = entries(fetched.body, config, self._way.url)
+        index = await asyncio.to_thread(entries, fetched.body, config, self._way.url)
         if not index.entries and any(violation.fatal for violation in index.violations):
             self._pulse.heard(Heard((), index.violations), kind="feed")
             return None
@@ -119,48 +146,3 @@ class Poller:
         if fetched is None or not fetched.body:
             raise Unfetched("it answers with nothing")
         return fetched.body
-
-
-class Feed:
-    """Which messages of a feed were read and which wait. Kept in memory alone: read again after a restart, a message
-    says nothing new, for the rules remember it."""
-
-    def __init__(self) -> None:
-        self._seen: OrderedDict[tuple[str, datetime | None], None] = OrderedDict()
-        self._waiting: dict[str, Entry] = {}
-        self._tries: dict[str, int] = {}
-
-    def lists(self, listed: tuple[Entry, ...]) -> None:
-        """What the feed lists now; what it lists no more is not waited for."""
-        self._waiting = {entry.id: entry for entry in listed if _mark(entry) not in self._seen}
-        self._tries = {name: count for name, count in self._tries.items() if name in self._waiting}
-
-    def next(self, most: int) -> list[Entry]:
-        """The newest that wait, so that a long list does not keep today's warning behind last week's."""
-        newest = sorted(self._waiting.values(), key=_moment, reverse=True)
-        return newest[:most]
-
-    def read(self, entry: Entry) -> None:
-        self._waiting.pop(entry.id, None)
-        self._tries.pop(entry.id, None)
-        self._seen[_mark(entry)] = None
-        while len(self._seen) > MOST_SEEN:
-            self._seen.popitem(last=False)
-
-    def failed(self, entry: Entry) -> None:
-        """Tried again with the next polls, but not for ever."""
-        self._tries[entry.id] = self._tries.get(entry.id, 0) + 1
-        if self._tries[entry.id] >= TRIES:
-            self.read(entry)
-
-
-def _mark(entry: Entry) -> tuple[str, datetime | None]:
-    return entry.id, entry.updated
-
-
-def _moment(entry: Entry) -> datetime:
-    return entry.updated or datetime.min.replace(tzinfo=UTC)
-
-
-def _oldest_first(document: tuple[Entry, bytes]) -> datetime:
-    return _moment(document[0])

@@ -41,8 +41,9 @@ class Pulse:
         """Seconds since it was last heard properly, or since it was configured."""
         return self._clock.monotonic() - self._since
 
-    def heard(self, heard: Heard, *, kind: str = "payload") -> None:
-        """A payload came and was read. One of which nothing could be read is as bad as none."""
+    def heard(self, heard: Heard, *, kind: str = "payload", lacking: str = "") -> None:
+        """A payload came and was read. One of which nothing could be read is as bad as none; `lacking` says what of it
+        could not be had, and then it was not heard properly."""
         self._signals.inc(len(heard.signals))
         if heard.violations:
             self._violations.inc(len(heard.violations))
@@ -54,7 +55,10 @@ class Pulse:
             if told != self._complained:
                 self._complained = told
                 self._log.warning("violations", count=len(heard.violations), first=told)
-        self.good()
+        if lacking:
+            self.failed(lacking)
+        else:
+            self.good()
 
     def good(self) -> None:
         """It was asked and answered properly, if only to say that there is nothing new."""

@@ -14,13 +14,15 @@ from alertd.ingest.rules import EMPTY, Memory, from_json, to_json
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An alert the rule raised. `until`: it ends by itself then. `told`: what it says, for when it is over."""
+    """An alert the rule raised. `until`: it ends by itself then. `told`: what it says, for when it is over. `asked`: a
+    person has taken the one before it over, so of this matter nothing goes out by itself any more."""
 
     alert_id: str
     source: str
     said_as: str
     until: datetime | None = None
     told: tuple[Info, ...] = ()
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +55,16 @@ def load(content: bytes) -> Record:
     except ValidationError as error:
         raise ValueError(f"this is no record of a rule: {error.error_count()} faults") from None
     return Record(from_json(read.memory), read.standing, read.waiting)
+
+
+def untold(memory: Memory, before: Memory, matter: str) -> Memory:
+    """What was learnt since `before`, but as told of the matter only what was told then: the next word that holds
+    finds it again. Nothing was sent, so nothing counts as sent."""
+    memory = memory._replace(sendings=before.sendings)
+    if known := memory.matters.get(matter):
+        told = before.matters[matter].told if matter in before.matters else None
+        return memory._replace(matters={**memory.matters, matter: known._replace(told=told)})
+    if said := memory.spoken.get(matter):
+        told = before.spoken[matter].told if matter in before.spoken else None
+        return memory._replace(spoken={**memory.spoken, matter: said._replace(told=told, revision="")})
+    return memory

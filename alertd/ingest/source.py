@@ -126,7 +126,7 @@ Way = Polled | Subscribed | Pushed
 class SourceSpec:
     """A source, valid but not open. Two that are equal are the same: a reload leaves it alone.
 
-    `reader` and `options` say how a payload is read, `way` how it comes; whatever the way, it may be posted too.
+    `reader` and `options` say how a payload is read, `way` how it comes, and no other way.
     `stale_after` is in seconds, None for a source that may be silent for ever. `language` is what a CAP info without
     one speaks.
     """

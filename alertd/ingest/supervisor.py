@@ -8,7 +8,7 @@ from typing import Final
 from structlog.typing import FilteringBoundLogger
 
 from alertd.core.readiness import Readiness
-from alertd.domain.problems import Forbidden, NotFound, Unavailable
+from alertd.domain.problems import Conflict, Forbidden, NotFound, Unavailable
 from alertd.domain.signal import Heard
 from alertd.ingest.desk import Desk
 from alertd.ingest.gauges import Gauges
@@ -149,6 +149,8 @@ class Supervisor:
         kept = self._kept.get(source)
         if kept is None:
             raise NotFound(f"no such source: {source[:100]!r}")
+        if not isinstance(kept.spec.way, Pushed):
+            raise Conflict(f"source {source!r} is asked or listened to at its own address: nothing is posted to it")
         now = self._clock.now()
         if kept.verifier is not None:
             try:
@@ -157,8 +159,7 @@ class Supervisor:
                 raise Forbidden(str(error)) from None
         heard = await kept.hearing.hear(payload, now)
         durable = await self._desk.take(kept.hearing, heard)
-        if isinstance(kept.spec.way, Pushed):
-            kept.pulse.heard(heard)
+        kept.pulse.heard(heard)
         if not durable:
             raise Unavailable("what follows from this cannot be stored now: send it again")
         return heard

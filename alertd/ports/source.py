@@ -30,8 +30,8 @@ class Sources(Protocol):
     async def push(self, source: str, payload: bytes, headers: Mapping[str, str]) -> Heard:
         """Take what a source posts; what it was read as. `headers` by lower-case name.
 
-        Raises NotFound for an unknown source, Forbidden where its signature is wrong, Unavailable where what follows
-        from it cannot be stored now.
+        Raises NotFound for an unknown source, Conflict for one that is not pushed, Forbidden where its signature is
+        wrong, Unavailable where what follows from it cannot be stored now.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 from alertd.settings.channels import Channel
 from alertd.settings.errors import ConfigError, ConfigProblem
-from alertd.settings.load import Settings, load
+from alertd.settings.load import Settings, load, load_to_start
 from alertd.settings.model import Api, Delivery, ServiceSettings, Store
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "Settings",
     "Store",
     "load",
+    "load_to_start",
 ]

@@ -13,6 +13,7 @@ from alertd.settings.sources import read_sources
 from alertd.settings.templates import go_together, read_templates
 
 RULES: Final = "rules"
+INGEST: Final = frozenset({"sources", "templates", RULES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,10 @@ class Ingest:
 
 
 def read_ingest(environ: Mapping[str, str], channels: Iterable[str], findings: Findings) -> Ingest:
-    """What is wrong is among the findings."""
+    """Those that are valid and agree; what is wrong with the others is among the findings."""
     tree = findings.source.tree
-    before = len(findings.problems)
     sources = read_sources(tree.get("sources", {}), environ, findings)
     templates = read_templates(tree.get("templates", {}), findings)
     rules = read_rules(tree.get(RULES, []), findings)
-    if len(findings.problems) == before:  # else a rule would be blamed for a source that is refused already
-        go_together(rules, templates, sources, channels, findings)
-    return Ingest(sources, rules, templates)
+    agreeing = go_together(rules, templates, sources, channels, findings)
+    return Ingest(sources, agreeing, templates)

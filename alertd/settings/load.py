@@ -11,10 +11,10 @@ from pydantic import BaseModel
 from alertd.ports.adapter import Service
 from alertd.settings.channels import Channel, LoadAdapter, installed, read_channel
 from alertd.settings.coerce import validated
-from alertd.settings.errors import ConfigError, nearest, shown
+from alertd.settings.errors import ConfigError, ConfigProblem, nearest, shown
 from alertd.settings.findings import Findings
 from alertd.settings.folders import shipped, state_folder
-from alertd.settings.ingest import RULES, Ingest, read_ingest
+from alertd.settings.ingest import INGEST, RULES, Ingest, read_ingest
 from alertd.settings.model import Api, Delivery, Feeds, Officers, ServiceSettings, Store
 from alertd.settings.report import unknown_keys
 from alertd.settings.secret import resolve
@@ -31,7 +31,8 @@ class Settings:
     """A valid configuration. `file` is None where there is none.
 
     `zones` are the GeoJSON files the patterns found, in order; `shipped` is the folder of templates and zones
-    that came with alertd; `state` is where keys and the bootstrap token are kept (not yet made).
+    that came with alertd; `state` is where keys and the bootstrap token are kept (not yet made). `left_out` is what
+    is wrong with sources, rules and templates that are not in `ingest` (see `load_to_start`).
     """
 
     file: Path | None
@@ -45,6 +46,7 @@ class Settings:
     feeds: Feeds = field(default_factory=Feeds)
     officers: Officers = field(default_factory=Officers)
     ingest: Ingest = field(default_factory=Ingest)
+    left_out: tuple[ConfigProblem, ...] = ()
 
     @property
     def state(self) -> Path:
@@ -64,6 +66,21 @@ def load(
     adapters: Mapping[str, LoadAdapter] | None = None,
 ) -> Settings:
     """Read and validate. Raises ConfigError with every problem found, never only the first."""
+    settings = load_to_start(file, environ=environ, adapters=adapters)
+    if settings.left_out:
+        raise ConfigError(settings.left_out)
+    return settings
+
+
+def load_to_start(
+    file: Path | None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    adapters: Mapping[str, LoadAdapter] | None = None,
+) -> Settings:
+    """As `load`, for a daemon that starts: a source, a rule or a template that is faulty must not keep people from
+    being warned by hand and by the others. It is left out. Whatever else is wrong raises ConfigError, with
+    all of it."""
     environ = os.environ if environ is None else environ
     source = read(file, environ, _UNCONFIGURED)
     findings = Findings(source)
@@ -78,7 +95,8 @@ def load(
     channels = _channels(environ, service, installed() if adapters is None else adapters, findings)
     ingest = read_ingest(environ, channels, findings)
     zones = _zones(service, findings)
-    if findings.problems or not (service and api and delivery and feeds and officers and store):
+    mine = tuple(problem for problem in findings.problems if problem.key.partition(".")[0] in INGEST)
+    if len(mine) < len(findings.problems) or not (service and api and delivery and feeds and officers and store):
         raise ConfigError(findings.problems)
     return Settings(
         source.file,
@@ -92,6 +110,7 @@ def load(
         feeds,
         officers,
         ingest,
+        mine,
     )
 
 

@@ -45,8 +45,11 @@ def read_sources(written: object, environ: Mapping[str, str], findings: Findings
             findings.refuse(key, "is not a name of a source", "lower-case letters, digits, - and _, at most 32")
         elif not isinstance(table, dict):
             findings.refuse(key, "is not a table", f'[sources.{name}] with reader = "…"', shown(table))
-        elif spec := _source(name, _resolved(table, key, environ, findings), findings):
-            sources[name] = spec
+        else:
+            before = len(findings.problems)
+            spec = _source(name, _resolved(table, key, environ, findings), findings)
+            if spec is not None and len(findings.problems) == before:  # a secret may be missing
+                sources[name] = spec
     return sources
 
 

@@ -43,10 +43,11 @@ def go_together(
     sources: Mapping[str, SourceSpec],
     channels: Iterable[str],
     findings: Findings,
-) -> None:
-    """Refuse a rule that names what there is not: it would be silent when it is needed."""
-    known = sorted(channels)
+) -> tuple[Rule, ...]:
+    """The rules that name nothing there is not. The others would be silent when they are needed: they are refused."""
+    known, agreeing = sorted(channels), []
     for rule in rules:
+        before = len(findings.problems)
         key = ("rules", rule.name)
         if rule.template != FORWARD and rule.template not in templates:
             right = nearest(rule.template, [*templates, FORWARD])
@@ -55,6 +56,9 @@ def go_together(
             if channel not in known:
                 findings.refuse((*key, "channels"), "there is no such channel", nearest(channel, known), shown(channel))
         _sources(rule, sources, findings)
+        if len(findings.problems) == before:
+            agreeing.append(rule)
+    return tuple(agreeing)
 
 
 def _sources(rule: Rule, sources: Mapping[str, SourceSpec], findings: Findings) -> None:

@@ -1,6 +1,7 @@
 """Sources among each other: whatever one does, the others go on, and the readiness board says which is dead."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -11,7 +12,10 @@ import pytest
 import structlog
 
 from alertd.core.readiness import Readiness
+from alertd.domain.problems import Conflict
+from alertd.ingest import polling
 from alertd.ingest.kinds import options_of
+from alertd.ingest.readers.cap_feed import Index, entries
 from alertd.ingest.source import Polled, SourceSpec
 from alertd.ingest.supervisor import Supervisor
 from tests.integration.fake_house import CHANNELS, fake_house, settings_of
@@ -106,11 +110,14 @@ async def test_a_feed_is_followed_once_and_not_off_its_host() -> None:
     stand = forwarding("regione")
     await stand.start()
     async with feed_server() as server, feed_server() as other:
-        server.document("/feed", _feed(server, "a", "b"), kind="application/atom+xml", etag='"1"')
+        server.document("/feed", _feed(server, "a"), kind="application/atom+xml", etag='"0"')
         server.document("/a.xml", document("a", 0))
         server.document("/b.xml", document("b", 5, kind="Update", severity="Extreme", of=("a", 0)))
         followed = polled("regione", f"{server.url}/feed", "cap_feed")
         async with watched(stand, Readiness(), followed) as sources:
+            await _until(lambda: len(stand.core.steps) == 1 and sources.status()[0].detail == "")
+            server.document("/feed", _feed(server, "a", "b"), kind="application/atom+xml", etag='"1"')
+            await stand.clock.advance(EVERY)
             await _until(lambda: len(stand.core.steps) == 2)
             await stand.clock.advance(EVERY)
             await _until(lambda: server.asked[-1] == ("/feed", '"1"'))
@@ -122,6 +129,57 @@ async def test_a_feed_is_followed_once_and_not_off_its_host() -> None:
         assert [path for path, _ in server.asked].count("/a.xml") == 1
         assert other.asked == []
     assert [step[0] for step in stand.core.steps] == ["raise", "change"]
+
+
+async def test_a_message_and_its_cancel_in_one_poll_raise_nothing() -> None:
+    stand = forwarding("regione")
+    await stand.start()
+    async with feed_server() as server:
+        server.document("/feed", _feed(server, "b", "a", "c"), kind="application/atom+xml")
+        server.document("/a.xml", document("a", 0))
+        server.document("/b.xml", document("b", 5, kind="Cancel", of=("a", 0)))
+        server.document("/c.xml", document("c", 1))
+        async with watched(stand, Readiness(), polled("regione", f"{server.url}/feed", "cap_feed")) as sources:
+            await _until(lambda: sources.status()[0].detail == "")
+    assert [step[0] for step in stand.core.steps] == ["raise"]
+
+
+async def test_the_list_of_a_feed_is_read_off_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+
+    def watch(*given: Any) -> Index:
+        threads.append(threading.current_thread())
+        return entries(*given)
+
+    monkeypatch.setattr(polling, "entries", watch)
+    stand = forwarding("regione")
+    await stand.start()
+    async with feed_server() as server:
+        server.document("/feed", _feed(server), kind="application/atom+xml")
+        async with watched(stand, Readiness(), polled("regione", f"{server.url}/feed", "cap_feed")) as sources:
+            await _until(lambda: sources.status()[0].detail == "")
+    assert threads
+    assert threading.main_thread() not in threads
+
+
+async def test_documents_that_drip_hold_up_no_good_one_and_are_counted() -> None:
+    stand = forwarding("regione")
+    await stand.start()
+    names = [f"d{i}" for i in range(9)]
+    async with feed_server() as server:
+        server.document("/feed", _feed(server, "good", *names), kind="application/atom+xml", etag='"1"')
+        server.document("/good.xml", document("good", 0))
+        for name in names:
+            server.hang(f"/{name}.xml")
+        async with watched(stand, Readiness(), polled("regione", f"{server.url}/feed", "cap_feed")) as sources:
+            for _ in range(2):
+                await _until(lambda: "documents" in sources.status()[0].detail)
+                await _until(lambda: stand.clock.sleeping >= 2)
+                await stand.clock.advance(EVERY)
+            await _until(lambda: len(stand.core.steps) == 1)
+            await _until(lambda: "9 documents of its feed" in sources.status()[0].detail)
+            assert not sources.status()[0].ready
+        assert [path for path, _ in server.asked].count("/good.xml") == 1
 
 
 async def test_silence_is_told_by_time_alone() -> None:
@@ -137,6 +195,16 @@ async def test_silence_is_told_by_time_alone() -> None:
         assert readiness.concerns == ("1 of 1 sources are not heard",)
         await sources.push("pesa", b"1.1", {})
         assert sources.status()[0].ready
+
+
+async def test_nothing_is_posted_to_a_source_that_is_asked_or_listened_to() -> None:
+    stand = DeskStand()
+    await stand.start()
+    asked = polled("regione", "http://127.0.0.1:9/feed", "cap_feed")
+    async with watched(stand, Readiness(), asked, spec(sensor="pesa-1")) as sources:
+        with pytest.raises(Conflict, match="'regione' is asked or listened to"):
+            await sources.push("regione", document("a", 0), {})
+        assert len((await sources.push("pesa", b"1.0", {})).signals) == 1
 
 
 # --- over HTTP, in the whole house ---
@@ -202,6 +270,16 @@ async def test_a_hostile_body_is_never_our_fault(body: bytes, tmp_path: Path) ->
     async with fake_house(tmp_path, CHANNELS + lines) as town:
         for source in "nsacdmi":
             assert (await _post(town, source, body))[0] < 500
+
+
+async def test_a_token_for_drills_feeds_no_rules(tmp_path: Path) -> None:
+    async with fake_house(tmp_path, CHANNELS + RULES) as town:
+        await town.enrol("anna@example.org")
+        for name, modes, code in (("driller", {"Exercise"}, 403), ("gauge", {"Actual"}, 202)):
+            secret = await town.house.access.create(name, frozenset({"ingest"}), frozenset(modes), actor="test")
+            assert (await _post(town, "pesa", b"2.61", Authorization=f"Bearer {secret}"))[0] == code
+            _, answer = await town.call("GET", "/v1/alerts")
+            assert len(answer["items"]) == (0 if code == 403 else 1)
 
 
 async def test_a_reload_changes_sources_and_rules(tmp_path: Path) -> None:

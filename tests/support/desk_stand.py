@@ -10,6 +10,7 @@ import structlog
 
 from alertd.core.metrics import Metrics
 from alertd.core.raising import Raised, Raising
+from alertd.core.readiness import Readiness
 from alertd.core.submission import Submission
 from alertd.domain.alert import AlertState
 from alertd.domain.problems import Unavailable
@@ -111,6 +112,7 @@ class DeskStand:
     def reborn(self) -> Desk:
         """The daemon died: only what was kept is left."""
         self.gauges = Gauges(Metrics().registry)
+        self.readiness = Readiness()
         drafter = Drafter(lambda: SERVICE, territory, lambda: self.templates)
         self.desk = Desk(
             self.store,
@@ -119,6 +121,7 @@ class DeskStand:
             self.clock,
             structlog.get_logger(),
             self.gauges,
+            readiness=self.readiness,
             new_key=lambda: f"key{next(self.keys)}",
         )
         return self.desk

@@ -98,6 +98,7 @@ async def test_what_can_never_be_raised_is_counted_and_left() -> None:
     await stand.reads(1.0)
     assert kinds(stand) == []
     assert stand.gauges.refused.labels("prova")._value.get() == 1
+    assert stand.readiness.concerns == ("1 findings of rules could not be made alerts",)
 
 
 async def test_an_alert_that_ended_by_itself_is_raised_anew_while_it_goes_on() -> None:
@@ -110,13 +111,16 @@ async def test_an_alert_that_ended_by_itself_is_raised_anew_while_it_goes_on() -
     assert kinds(stand) == ["raise", "raise"]
 
 
-async def test_a_change_whose_original_was_taken_over_leaves_it_alone() -> None:
-    stand = DeskStand(rule(match={"source": "pesa"}, change_by=0.5))
+async def test_a_change_whose_original_was_taken_over_becomes_a_draft() -> None:
+    stand = DeskStand(rule(match={"source": "pesa"}, change_by=0.5, action="send", unattended=True, hourly_cap=9))
     await stand.start()
     await stand.reads(1.0)
     stand.core.fails = [Conflict("anna has taken over alert1")]
     await stand.reads(2.0)
-    assert kinds(stand) == ["raise"]
+    assert [(step[0], step[3]) for step in stand.core.steps] == [("raise", True), ("raise", False)]
+    await stand.reads(3.0)
+    assert stand.core.steps[2][:2] == ("change", "alert2")
+    assert not stand.core.steps[2][3]
 
 
 async def test_only_what_a_rule_may_send_goes_out_alone() -> None:
@@ -145,11 +149,12 @@ async def test_a_rule_that_is_configured_no_more_says_nothing_and_remembers_when
 
 DOCUMENT = """<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><identifier>{identifier}</identifier>
 <sender>regione@example.it</sender><sent>2026-11-21T10:{minute:02}:00+00:00</sent><status>{status}</status>
-<msgType>{kind}</msgType><scope>Public</scope>{references}{info}</alert>"""
+<msgType>{kind}</msgType><scope>{scope}</scope>{references}{info}</alert>"""
 INFO = """<info><language>it-IT</language><category>Met</category><event>Temporali</event><urgency>Expected</urgency>
 <severity>{severity}</severity><certainty>Likely</certainty><expires>2026-11-22T10:00:00+00:00</expires>
 <headline>Temporali forti</headline><area><areaDesc>Valdelsa</areaDesc>{area}</area></info>"""
 CODE = "<geocode><valueName>zona</valueName><value>A4</value></geocode>"
+SQUARE = "<polygon>43.71,11.00 43.73,11.00 43.73,11.03 43.71,11.03 43.71,11.00</polygon>"
 FEED = spec("regione", "cap", exercises=True)
 
 
@@ -163,13 +168,14 @@ def document(
     of: tuple[str, int] | None = None,
     area: str = CODE,
     bare: bool = False,
+    scope: str = "Public",
 ) -> bytes:
     references = ""
     if of is not None:
         references = f"<references>regione@example.it,{of[0]},2026-11-21T10:{of[1]:02}:00+00:00</references>"
     info = "" if bare else INFO.format(severity=severity, area=area)
     text = DOCUMENT.format(
-        identifier=identifier, minute=minute, kind=kind, status=status, references=references, info=info
+        identifier=identifier, minute=minute, kind=kind, status=status, references=references, info=info, scope=scope
     )
     return text.encode()
 
@@ -229,20 +235,65 @@ async def test_an_exercise_stays_one() -> None:
 
 async def test_forwarding_goes_nowhere_its_shapes_do_not_touch() -> None:
     """The rule names two municipalities, the polygon lies in one of them."""
-    square = "<polygon>43.71,11.00 43.73,11.00 43.73,11.03 43.71,11.03 43.71,11.00</polygon>"
     stand = forward(zones=["048028", "048017"])
     await stand.start()
-    await hears(stand, document("a", 0, area=square))
+    await hears(stand, document("a", 0, area=SQUARE))
     (step,) = stand.core.steps
     assert step[2].info[0].zones == {"048028"}
     assert step[2].msg_type is MsgType.ALERT
+
+
+@pytest.mark.parametrize("scope", ["Restricted", "Private"])
+@pytest.mark.parametrize("template", ["forward", "piena"])
+async def test_what_is_not_for_the_public_is_never_told(scope: str, template: str) -> None:
+    more = {"Restricted": "<restriction>uffici</restriction>", "Private": "<addresses>a@b.it</addresses>"}[scope]
+    stand = DeskStand(rule(match={"source": "regione"}, template=template))
+    await stand.start()
+    text = document("a", 0, scope=scope).replace(b"</scope>", f"</scope>{more}".encode())
+    await hears(stand, text)
+    assert kinds(stand) == []
+    assert stand.gauges.refused.labels("prova")._value.get() == 1
+    assert stand.readiness.concerns == ("1 findings of rules could not be made alerts",)
+
+
+async def test_a_template_too_goes_nowhere_the_shapes_do_not_touch() -> None:
+    stand = DeskStand(rule(match={"source": "regione"}, zones=["048028", "048017"]))
+    await stand.start()
+    await hears(stand, document("a", 0, area=SQUARE), document("c", 5, kind="Cancel", of=("a", 0), bare=True))
+    assert kinds(stand) == ["raise", "clear"]
+    assert [step[2].info[0].zones for step in stand.core.steps] == [{"048028"}, {"048028"}]
+
+
+async def test_where_shapes_touch_none_of_the_rules_zones_a_template_is_not_used() -> None:
+    stand = DeskStand(rule(match={"source": "regione"}, zones=["048017"]))
+    await stand.start()
+    await hears(stand, document("a", 0, area=SQUARE))
+    assert kinds(stand) == []
+
+
+async def test_an_exercise_and_what_is_real_never_touch_each_other() -> None:
+    stand = forward()
+    await stand.start()
+    await hears(
+        stand,
+        document("a", 0),
+        document("u", 3, kind="Update", status="Exercise", severity="Extreme", of=("a", 0)),
+        document("c", 5, kind="Cancel", status="Exercise", of=("a", 0), bare=True),
+    )
+    assert [(step[0], step[1], step[2].status) for step in stand.core.steps] == [
+        ("raise", "", Status.ACTUAL),
+        ("raise", "", Status.EXERCISE),
+        ("clear", "alert2", Status.EXERCISE),
+    ]
 
 
 def test_a_place_is_as_bad_as_what_is_said_of_it() -> None:
     """Two infos of one message: the milder place does not get the worse one's severity."""
     worse = INFO.format(severity="Extreme", area=CODE)
     milder = INFO.format(severity="Minor", area=CODE.replace("A4", "B1"))
-    text = DOCUMENT.format(identifier="a", minute=0, kind="Alert", status="Actual", references="", info=worse + milder)
+    text = DOCUMENT.format(
+        identifier="a", minute=0, kind="Alert", status="Actual", references="", info=worse + milder, scope="Public"
+    )
     heard = cap.read(text.encode(), cap.Config(), Received("regione", START))
     assert [(signal.zones, signal.severity) for signal in heard.signals] == [(("A4",), "Extreme"), (("B1",), "Minor")]
     assert isinstance(heard.signals[0].alert, Alert)

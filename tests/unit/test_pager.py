@@ -332,3 +332,24 @@ async def _until(desk: Desk, count: int) -> None:
     async with asyncio.timeout(10):
         while len(await desk.pages()) < count:
             await asyncio.sleep(0.002)
+
+
+async def test_a_fault_of_the_store_s_own_does_not_end_the_pager(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await desk.draft()
+    looked = asyncio.Event()
+
+    async def broken() -> list[Any]:
+        looked.set()
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.store, "open_pages", broken)
+        running = asyncio.create_task(desk.pager.run())
+        await looked.wait()
+        await desk.clock.advance(0)
+    assert not running.done()
+    assert desk.fit.readiness.concerns
+    while desk.fit.readiness.concerns:
+        await desk.clock.advance(10)
+    running.cancel()
+    assert len(await desk.pages()) == 1

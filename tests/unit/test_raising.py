@@ -260,3 +260,21 @@ async def test_a_page_can_be_neither_updated_nor_cancelled(desk: Desk) -> None:
         await desk.intake.cancel(page.alert.id, note=None, info=(), **terms)
     with pytest.raises(Conflict, match="page to the officers"):
         await desk.intake.update(page.alert.id, river(status=Status.SYSTEM), **terms)
+
+
+# --- what is real and what is not ---
+
+
+@pytest.mark.parametrize("sent", [False, True], ids=["a draft", "sent"])
+async def test_an_exercise_neither_changes_nor_ends_what_is_real(desk: Desk, sent: bool) -> None:
+    raised = await desk.draft(unattended=sent)
+    before = await desk.store.get_alert(raised.id)
+    mock = replace(worse(), status=Status.EXERCISE)
+    terms: dict[str, Any] = {"rule": "fiume", "unattended": sent, "evidence": ["e"]}
+    with pytest.raises(Conflict, match="is Actual and what is said now is Exercise"):
+        await desk.raising.change(raised.id, mock, key="k2", **terms)
+    with pytest.raises(Conflict, match="is Actual and what is said now is Exercise"):
+        await desk.raising.all_clear(raised.id, mock, key="k3", reason="over", **terms)
+    after = await desk.store.get_alert(raised.id)
+    assert (after.followed_by, after.decided_by) == (None, before.decided_by)
+    assert [stored.alert.id for stored in await desk.store.list_alerts(limit=10)] == [raised.id]

@@ -31,6 +31,7 @@ from alertd.ingest.rules import (
 )
 from alertd.ingest.rules.latch import GRAINS
 from alertd.ingest.rules.memory import MOST_MATTERS, MOST_REVISIONS
+from alertd.ingest.rules.slots import GRAIN
 from tests.support.clock import START
 from tests.unit.rules_stand import Stand, rule
 
@@ -265,7 +266,8 @@ def test_memory_is_bounded_and_what_was_told_is_kept_longest() -> None:
         level = 3.0 if number < 5 else 1.0
         said = Signal("pesa", f"s{number}", "", at, sensor=f"s{number}", value=level)
         memory, _ = evaluate(made, memory, said, Moment(at, float(number)))
-    assert len(memory.matters) == MOST_MATTERS
+    assert MOST_MATTERS - GRAIN <= len(memory.matters) <= MOST_MATTERS
+    assert memory.evicted == MOST_MATTERS + 50 - len(memory.matters)
     assert {f"pesa/s{number}" for number in range(5)} < memory.matters.keys()
     assert "pesa/s6" not in memory.matters
     assert from_json(to_json(memory)) == memory

@@ -7,7 +7,7 @@ import pytest
 
 from alertd.domain.alert import Pair, Severity
 from alertd.domain.signal import Colour
-from alertd.ingest.rules import Action, Change, Clear, Fire, Nothing, Tick, forget
+from alertd.ingest.rules import Action, Change, Clear, Fire, Nothing, Tick, forget, from_json, to_json
 from tests.support.clock import START
 from tests.unit.rules_stand import Stand, rule
 
@@ -187,10 +187,26 @@ def test_an_unknown_severity_is_not_sent_unattended() -> None:
     assert "the source does not know the severity" in finding.evidence[-1]
 
 
-def test_a_forgotten_statement_fires_again() -> None:
+def test_a_statement_that_is_still_listed_does_not_fire_again_once_its_alert_ended() -> None:
     feed = Stand(rule())
     fired = feed.warns()
     assert isinstance(fired, Fire)
-    assert isinstance(feed.warns(), Nothing)
-    feed.memory = forget(feed.memory, fired.matter)
-    assert isinstance(feed.warns(), Fire)
+    for _ in range(3):
+        feed.memory = from_json(to_json(forget(feed.memory, fired.matter)))
+        feed.minute += 12 * 60
+        assert isinstance(feed.warns(), Nothing)
+        assert isinstance(feed.warns(at=START), Nothing)
+    assert isinstance(feed.warns(revision="b"), Fire)
+
+
+def test_a_state_that_is_repeated_fires_again_once_its_alert_ended() -> None:
+    feed = Stand(rule())
+    fired = feed.warns(at=START, stands=True)
+    assert isinstance(fired, Fire)
+    for _ in range(3):
+        feed.minute += 12 * 60
+        assert isinstance(feed.warns(at=START, stands=True), Nothing)
+        feed.memory = from_json(to_json(forget(feed.memory, fired.matter)))
+        assert isinstance(feed.warns(at=START, stands=True), Fire)
+    assert isinstance(feed.warns(revision="over", ended=True), Clear)
+    assert isinstance(feed.warns(at=START, stands=True), Nothing)

@@ -6,7 +6,7 @@ import pytest
 
 from alertd.ingest.source import Polled, Pushed, Subscribed
 from alertd.sandbox.fake import FakeAdapter
-from alertd.settings import ConfigError, Settings, load
+from alertd.settings import ConfigError, Settings, load, load_to_start
 
 TEMPLATE = '[templates.piena]\ncategory = ["Met"]\n[templates.piena.text.it-IT]\nevent = "Piena {value} {unit}"\n'
 PESA = '[sources.pesa]\nreader = "number"\n'
@@ -117,3 +117,52 @@ def test_a_rule_for_an_unknown_zone_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"rules\.piena\.zones"):
         current_of(read(tmp_path, RULE.replace("048028", "Atlantide") + PESA + TEMPLATE))
+
+
+def test_what_is_faulty_keeps_a_daemon_from_starting_with_nothing_but_itself(tmp_path: Path) -> None:
+    from alertd.app import starting
+
+    good = PESA + TEMPLATE + RULE
+    faulty = """
+[sources.senza]
+reader = "webhook"
+secrets = [{env = "NOT_THERE"}]
+[sources.senza.fields]
+key = {path = "$.id"}
+[sources.storta]
+reader = "there is none"
+[templates.rotta]
+category = ["Nothing"]
+"""
+    rules = "".join(
+        RULE.replace('name = "piena"', f'name = "{name}"').replace(old, new)
+        for name, old, new in (
+            ("muta", "pesa", "senza"),
+            ("senza-parole", 'template = "piena"', 'template = "rotta"'),
+            ("altrove", "048028", "Atlantide"),
+        )
+    )
+    file = tmp_path / "alertd.toml"
+    file.write_text('[channels.people]\nadapter = "fake"\n' + good + rules + faulty)
+    current = starting(load_to_start(file, environ={}, adapters={"fake": lambda: FakeAdapter}))
+    ingest = current.settings.ingest
+    assert (list(ingest.sources), [rule.name for rule in ingest.rules]) == (["pesa"], ["piena"])
+    said = " ".join(problem.key for problem in current.settings.left_out)
+    for key in (
+        "sources.senza",
+        "sources.storta",
+        "templates.rotta",
+        "rules.muta",
+        "rules.senza-parole",
+        "rules.altrove",
+    ):
+        assert key in said
+    with pytest.raises(ConfigError):
+        load(file, environ={}, adapters={"fake": lambda: FakeAdapter})
+
+
+def test_a_faulty_house_does_not_start(tmp_path: Path) -> None:
+    file = tmp_path / "alertd.toml"
+    file.write_text('[api]\nlisten = "nowhere"\n')
+    with pytest.raises(ConfigError, match=r"api\.listen"):
+        load_to_start(file, environ={}, adapters={})

@@ -2,7 +2,7 @@
 
 Notifications are delivered at least once and repeated while an alert fires, so a Signal's key is the fingerprint (of
 the labels) with `startsAt`, and its revision is the status alone: annotations and Grafana's values hold readings that
-change with every evaluation, and are no news.
+change with every evaluation, and are no news. A repeat says that the alert `stands`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -88,6 +88,7 @@ def _signal(alert: dict[str, Any], where: str, config: Config, received: Receive
         sensor=line(labels.get(config.sensor_label), 300, notes, f"{where}.labels.{config.sensor_label}"),
         onset=onset,
         ended=ended,
+        stands=not ended,
         headline=line(summary, LIMITS["headline"], notes, f"{where}.annotations.summary"),
         facts=_facts(alert, labels, annotations, notes, where),
     )

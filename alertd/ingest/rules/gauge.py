@@ -9,7 +9,7 @@ from alertd.ingest.rules.believe import believe, described
 from alertd.ingest.rules.finding import Doubted, Finding, Moment, Nothing
 from alertd.ingest.rules.latch import Latch, holds, latched, said
 from alertd.ingest.rules.match import sensor_of
-from alertd.ingest.rules.memory import Matter, Memory, Sensor, Told, Trail, kept, token
+from alertd.ingest.rules.memory import Matter, Memory, Sensor, Told, Trail, token, with_matter
 from alertd.ingest.rules.outcome import begin, change, end
 from alertd.ingest.rules.reading import Reading
 from alertd.ingest.rules.ready import Ready
@@ -48,7 +48,7 @@ def read(ready: Ready, memory: Memory, signal: Signal, now: Moment) -> tuple[Mem
     if doubt:
         sensor = sensor._replace(trail=trail, fault=doubt.fault)
         first = matter.sensors.get(name, _UNHEARD).fault is not doubt.fault
-        memory = _with(memory, key, matter._replace(sensors={**matter.sensors, name: sensor}))
+        memory = with_matter(memory, key, matter._replace(sensors={**matter.sensors, name: sensor}))
         return memory, Doubted(ready.rule.name, key, doubt.fault, first, (described(signal, doubt),))
     latch = latched(ready.rule.reading, sensor, value, at, standing=matter.told is not None)
     sensor = _believed(ready, sensor, trail, latch, signal, now.steady)
@@ -95,18 +95,20 @@ def _decide(
     counting = [sensor.told for sensor in matter.sensors.values() if sensor.counts]
     if matter.told is not None:
         if len(counting) < reading.at_least:
-            memory = _with(memory, key, matter._replace(told=None))
+            memory = with_matter(memory, key, matter._replace(told=None))
             return memory, end(rule, key, matter.told, signal, _evidence(ready, matter, name, signal))
         telling = told_together(counting)._replace(value=_value(ready, matter.told, signal))
         if different := changes(rule, matter.told, telling):
-            memory = _with(memory, key, matter._replace(told=telling))
+            memory = with_matter(memory, key, matter._replace(told=telling))
             evidence = (*_evidence(ready, matter, name, signal), *different)
             return change(rule, memory, key, matter.told, telling, signal, evidence, now)
-        return _with(memory, key, matter), Nothing(rule.name, (_stands(ready, matter, name), "told already"), signal)
+        return with_matter(memory, key, matter), Nothing(
+            rule.name, (_stands(ready, matter, name), "told already"), signal
+        )
     if matter.held is None or matter.held < reading.lasting_seconds:
-        return _with(memory, key, matter), Nothing(rule.name, _why_not(ready, matter, name, signal), signal)
+        return with_matter(memory, key, matter), Nothing(rule.name, _why_not(ready, matter, name, signal), signal)
     telling = told_together(counting)._replace(value=signal.value)
-    memory = _with(memory, key, matter._replace(told=telling))
+    memory = with_matter(memory, key, matter._replace(told=telling))
     return begin(rule, memory, key, telling, signal, _evidence(ready, matter, name, signal), now)
 
 
@@ -123,8 +125,8 @@ def _ended(ready: Ready, memory: Memory, key: str, name: str, signal: Signal) ->
     matter = matter._replace(sensors={**matter.sensors, name: sensor})
     counting = sum(s.counts for s in matter.sensors.values())
     if counting >= rule.reading.at_least:
-        return _with(memory, key, matter), Nothing(rule.name, (f"{words.saying(signal)}: over, others go on",))
-    memory = _with(memory, key, matter._replace(told=None, held=None))
+        return with_matter(memory, key, matter), Nothing(rule.name, (f"{words.saying(signal)}: over, others go on",))
+    memory = with_matter(memory, key, matter._replace(told=None, held=None))
     evidence = (f"{words.saying(signal)}: over",)
     if matter.told is None:
         return memory, Nothing(rule.name, evidence)
@@ -134,10 +136,6 @@ def _ended(ready: Ready, memory: Memory, key: str, name: str, signal: Signal) ->
 def _value(ready: Ready, told: Told, signal: Signal) -> float | None:
     """For sensors counted together one value says nothing of all of them."""
     return told.value if ready.rule.reading.of else signal.value
-
-
-def _with(memory: Memory, key: str, matter: Matter) -> Memory:
-    return Memory(kept(memory.matters, key, matter), memory.spoken, memory.sendings, memory.since)
 
 
 def _stands(ready: Ready, matter: Matter, name: str) -> str:

@@ -5,7 +5,7 @@ Times are seconds since 1970; `steady` ones are of the clock that never steps.
 
 import hashlib
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal, NamedTuple, TypeVar
+from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
@@ -13,8 +13,9 @@ from pydantic.dataclasses import dataclass as checked
 from alertd.domain.alert import Severity
 from alertd.domain.signal import Colour
 from alertd.ingest.rules.finding import Fault, Moment
+from alertd.ingest.rules.slots import kept
 
-MOST_MATTERS: Final = 1024
+MOST_MATTERS: Final = 16_384
 """Of one rule. The one heard of longest ago is forgotten first, and one that was told of only when no other is left."""
 MOST_REVISIONS: Final = 8
 _LONGEST_KEY: Final = 200
@@ -74,23 +75,16 @@ class Matter(NamedTuple):
     held_steady: float = 0.0
     told: Told | None = None
 
-    @property
-    def last(self) -> float:
-        """When any of them was last believed."""
-        return max((sensor.steady for sensor in self.sensors.values()), default=0.0)
-
 
 class Spoken(NamedTuple):
-    """What a source last said under one key. `seen` are revisions older than `revision`."""
+    """What a source last said under one key. `seen` are revisions older than `revision`. `lapsed`: its alert ended by
+    itself, which only a Signal that `stands` takes for a reason to tell it anew."""
 
     at: float
     revision: str
     seen: tuple[str, ...] = ()
     told: Told | None = None
-
-    @property
-    def last(self) -> float:
-        return self.at
+    lapsed: bool = False
 
 
 class Sending(NamedTuple):
@@ -101,26 +95,29 @@ class Sending(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """Never changed; every evaluation makes the next. `since` is the steady time at which watching began."""
+    """Never changed; every evaluation makes the next. `since` is the steady time at which watching began, `evicted` how
+    many matters were forgotten for want of room."""
 
     matters: Mapping[str, Matter] = {}
     spoken: Mapping[str, Spoken] = {}
     sendings: tuple[Sending, ...] = ()
     since: float | None = None
+    evicted: int = 0
 
 
 EMPTY: Final = Memory()
 
-Slot = TypeVar("Slot", Matter, Spoken)
+
+def with_matter(memory: Memory, key: str, matter: Matter) -> Memory:
+    """The memory with this matter, the one heard of last."""
+    matters, evicted = kept(memory.matters, key, matter, MOST_MATTERS)
+    return Memory(matters, memory.spoken, memory.sendings, memory.since, memory.evicted + evicted)
 
 
-def kept(slots: Mapping[str, Slot], key: str, slot: Slot) -> dict[str, Slot]:
-    """The slots with this one, at most MOST_MATTERS of them."""
-    after = dict(slots)
-    if len(after) >= MOST_MATTERS and key not in after:
-        del after[min(after, key=lambda old: (after[old].told is not None, after[old].last))]
-    after[key] = slot
-    return after
+def with_spoken(memory: Memory, key: str, spoken: Spoken) -> Memory:
+    """The memory with what was said under this key."""
+    slots, evicted = kept(memory.spoken, key, spoken, MOST_MATTERS)
+    return memory._replace(spoken=slots, evicted=memory.evicted + evicted)
 
 
 def token(text: str) -> str:
@@ -131,12 +128,13 @@ def token(text: str) -> str:
 
 
 def forget(memory: Memory, matter: str) -> Memory:
-    """As if nothing had been told of the matter: the next word that holds fires again. For an alert that ended by
-    itself or was cancelled while the condition goes on."""
+    """Nothing stands of the matter any more, for its alert ended by itself. A reading that still holds fires again; so
+    does a repeated statement where it says that the matter stands (`Signal.stands`), and any new revision. What was
+    said once and is merely still listed does not."""
     if known := memory.matters.get(matter):
         return memory._replace(matters={**memory.matters, matter: known._replace(told=None)})
     if said := memory.spoken.get(matter):
-        return memory._replace(spoken={**memory.spoken, matter: said._replace(told=None, revision="")})
+        return memory._replace(spoken={**memory.spoken, matter: said._replace(told=None, lapsed=True)})
     return memory
 
 
@@ -156,6 +154,7 @@ class _Document:
     spoken: Annotated[dict[str, Spoken], Field(max_length=MOST_MATTERS)]
     sendings: tuple[Sending, ...]
     since: float | None
+    evicted: int = 0
 
 
 _DOCUMENT: Final = TypeAdapter(_Document)
@@ -163,7 +162,7 @@ _DOCUMENT: Final = TypeAdapter(_Document)
 
 def to_json(memory: Memory) -> bytes:
     matters, spoken = dict(memory.matters), dict(memory.spoken)
-    return _DOCUMENT.dump_json(_Document(1, matters, spoken, memory.sendings, memory.since))
+    return _DOCUMENT.dump_json(_Document(1, matters, spoken, memory.sendings, memory.since, memory.evicted))
 
 
 def from_json(text: bytes | str) -> Memory:
@@ -174,4 +173,4 @@ def from_json(text: bytes | str) -> Memory:
         fault = error.errors(include_url=False)[0]
         where = ".".join(map(str, fault["loc"])) or "the document"
         raise ValueError(f"this is not a rule's memory: {where}: {fault['msg']}") from None
-    return Memory(read.matters, read.spoken, read.sendings, read.since)
+    return Memory(read.matters, read.spoken, read.sendings, read.since, read.evicted)

@@ -3,7 +3,7 @@
 from alertd.domain.signal import Signal
 from alertd.ingest.rules import words
 from alertd.ingest.rules.finding import Finding, Moment, Nothing
-from alertd.ingest.rules.memory import MOST_REVISIONS, Memory, Spoken, kept, token
+from alertd.ingest.rules.memory import MOST_REVISIONS, Memory, Spoken, token, with_spoken
 from alertd.ingest.rules.outcome import begin, change, end
 from alertd.ingest.rules.ready import Ready
 from alertd.ingest.rules.telling import changes, lapsed, told_of
@@ -36,6 +36,8 @@ def _heard(known: Spoken, signal: Signal, at: float, wall: float) -> str | None:
     last = min(known.at, wall)
     if at < last:
         return f"older than what was last said of it, of {words.second(known.at)}"
+    if signal.stands and known.lapsed and revision == known.revision:
+        return None
     if revision and revision == known.revision and not (signal.ended and known.told is not None):
         return "said before, word for word" if known.told is None else "told already"
     if revision in known.seen and at <= last:
@@ -46,7 +48,8 @@ def _heard(known: Spoken, signal: Signal, at: float, wall: float) -> str | None:
 def _noted(known: Spoken | None, revision: str, at: float) -> Spoken:
     if known is None:
         return Spoken(at, revision)
-    seen = (*known.seen[1 - MOST_REVISIONS :], known.revision)
+    same = revision == known.revision
+    seen = known.seen if same else (*known.seen[1 - MOST_REVISIONS :], known.revision)
     return Spoken(at, revision, seen, known.told)
 
 
@@ -59,7 +62,7 @@ def _over(signal: Signal, unmet: str | None, wall: float) -> str | None:
 
 
 def _ended(ready: Ready, memory: Memory, key: str, spoken: Spoken, signal: Signal, over: str) -> tuple[Memory, Finding]:
-    memory = memory._replace(spoken=kept(memory.spoken, key, spoken._replace(told=None)))
+    memory = with_spoken(memory, key, spoken._replace(told=None))
     evidence = (f"{words.saying(signal)}: {over}",)
     if spoken.told is None:
         return memory, Nothing(ready.rule.name, evidence)
@@ -73,11 +76,11 @@ def _said(
     telling = told_of(rule, signal)
     line = words.saying(signal)
     if before is None:
-        memory = memory._replace(spoken=kept(memory.spoken, key, spoken._replace(told=telling)))
+        memory = with_spoken(memory, key, spoken._replace(told=telling))
         return begin(rule, memory, key, telling, signal, (line,), now)
     different = changes(rule, before, telling)
     if not different:
-        memory = memory._replace(spoken=kept(memory.spoken, key, spoken))
+        memory = with_spoken(memory, key, spoken)
         return memory, Nothing(rule.name, (f"{line}: another revision that says the same",))
-    memory = memory._replace(spoken=kept(memory.spoken, key, spoken._replace(told=telling)))
+    memory = with_spoken(memory, key, spoken._replace(told=telling))
     return change(rule, memory, key, before, telling, signal, (line, *different), now)

@@ -10,6 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from alertd.core.access import allow_mode
+from alertd.domain.alert import Status
 from alertd.domain.problems import Invalid, Problem
 from alertd.domain.signal import Heard, Violation
 from alertd.ports.source import SourceStatus
@@ -59,7 +61,7 @@ def router(services: Services) -> APIRouter:
         status_code=202,
         operation_id="ingest",
         summary="What a feed or a sensor says",
-        responses={202: {"model": HeardAnswer}, **docs.problems(404, 408, 413, 415, 503)},
+        responses={202: {"model": HeardAnswer}, **docs.problems(404, 408, 409, 413, 415, 503)},
         openapi_extra={
             "requestBody": {
                 "required": True,
@@ -68,9 +70,11 @@ def router(services: Services) -> APIRouter:
             }
         },
     )
-    async def ingest(request: Request, source: str, token: pusher) -> Response:  # noqa: ARG001 - the guard
+    async def ingest(request: Request, source: str, token: pusher) -> Response:
         """202 once all that follows from it is durable; the same again says nothing new. 403 where the source asks
-        for a signature (Standard Webhooks) and it is wrong; 422 where nothing of it could be read."""
+        for a signature (Standard Webhooks) and it is wrong, or where the token is for drills alone: what a source says
+        is taken for real; 409 where the source is polled or subscribed to; 422 where nothing of it could be read."""
+        allow_mode(token, Status.ACTUAL)
         if request.headers.get("content-encoding", "identity").lower() != "identity":
             raise HTTPException(415, "compressed bodies are not taken here", {"Accept-Encoding": "identity"})
         heard = await services.sources.push(source, await body.read(request), _headers(request))

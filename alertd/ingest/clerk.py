@@ -1,0 +1,164 @@
+"""What rules found is done: kept before it is tried, in order, under keys that stay the same however often it is."""
+
+import asyncio
+from dataclasses import replace
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+from alertd.core.raising import Raised, Raising
+from alertd.domain.problems import Conflict, Forbidden, InFlight, Invalid, NotFound, Unavailable
+from alertd.ingest.order import Order, Step
+from alertd.ingest.post import Post
+from alertd.ingest.record import Standing, dump, untold
+from alertd.ingest.rules import EMPTY, Action
+from alertd.ingest.trouble import Trouble
+from alertd.ports.clock import Clock
+from alertd.ports.stores import KeptStore
+
+RULE: Final = "rule/"
+REST: Final = 30.0
+"""Seconds until an order that met a fault of ours is tried again."""
+COOL: Final = 300.0
+"""Seconds until a matter that was refused is raised again, if it goes on."""
+
+
+class Clerk:
+    """Nothing here raises for a fault in one rule's work, except `save`."""
+
+    def __init__(
+        self, store: KeptStore, raising: Raising, clock: Clock, log: FilteringBoundLogger, trouble: Trouble
+    ) -> None:
+        self._store = store
+        self._raising = raising
+        self._clock = clock
+        self._log = log
+        self._trouble = trouble
+
+    async def act(self, post: Post) -> None:
+        """Do what waits, in order. What cannot be done now waits for the next turn."""
+        if not post.wants_work:
+            return
+        async with post.lock:
+            try:
+                await self._work(post)
+            except (Unavailable, InFlight) as error:
+                self._log.error(
+                    "what a rule found waits: the store takes nothing now", rule=post.rule.name, error=str(error)
+                )
+            except Exception:  # noqa: BLE001 - the other rules go on, and this one at the next turn
+                self._trouble.faulted(post.rule.name)
+
+    async def save(self, post: Post) -> None:
+        """Make durable what is remembered. Raises Unavailable."""
+        async with post.lock:
+            if post.dirty:
+                await self._save(post)
+
+    async def _work(self, post: Post) -> None:
+        while True:
+            if post.dirty:
+                await self._save(post)
+            order = post.next_order(self._clock.monotonic())
+            if order is None:
+                return
+            post.begun.add(order.key)
+            try:
+                stands = await self._done(post, order)
+            except (Unavailable, InFlight):
+                raise
+            except Exception:  # noqa: BLE001 - its other matters go on; this order is kept
+                post.resting[order.key] = self._clock.monotonic() + REST
+                self._trouble.faulted(post.rule.name, order)
+            else:
+                _settle(post, order, stands)
+
+    async def _save(self, post: Post) -> None:
+        record, due = post.record, post.due
+        post.dirty = post.due = False
+        try:
+            content = await asyncio.to_thread(dump, record)
+            await self._store.keep(RULE + post.rule.name, content)
+        except BaseException:
+            post.dirty, post.due = True, post.due or due
+            raise
+
+    async def _done(self, post: Post, order: Order) -> Standing | None:
+        """What stands afterwards; where it can never be done, what stood."""
+        standing = post.record.standing.get(order.matter)
+        try:
+            raised, asked = await self._step(post, order, standing)
+        except InFlight:
+            raise
+        except (Invalid, Forbidden, NotFound, Conflict) as error:
+            self._refused(post, order, error)
+            return None if order.step is Step.CLEAR else standing
+        self._trouble.over(order.rule, order.matter)
+        self._log.warning(
+            "a rule acted",
+            rule=order.rule,
+            step=order.step,
+            alert=raised.id if raised else None,
+            evidence=list(order.evidence),
+        )
+        if order.step is Step.CLEAR or raised is None:
+            return None
+        return Standing(raised.id, order.source, order.said_as, order.until, order.submission.info, asked)
+
+    def _refused(self, post: Post, order: Order, error: Exception) -> None:
+        """While it goes on it is raised again, but not with every word that repeats it."""
+        self._trouble.refused(order.rule, order.matter, order.evidence, error)
+        if order.step is Step.RAISE:
+            post.cooling[order.matter] = self._clock.monotonic() + COOL
+            memory = post.record.memory
+            post.record = replace(
+                post.record, memory=untold(memory, EMPTY._replace(sendings=memory.sendings), order.matter)
+            )
+
+    async def _step(self, post: Post, order: Order, standing: Standing | None) -> tuple[Raised | None, bool]:
+        """And whether persons alone decide on the matter from now on. None for the end of what could not be told:
+        nobody waits for it.
+
+        A rule that no longer may, since a reload, sends nothing by itself.
+        """
+        raising, said, rule, key, evidence = self._raising, order.submission, order.rule, order.key, order.evidence
+        asked = standing is not None and standing.asked
+        alone = order.unattended and post.rule.action is Action.SEND and not asked
+        if order.step is Step.RAISE or (standing is None and order.step is Step.CHANGE):
+            raised = await raising.raise_alert(said, rule=rule, unattended=alone, evidence=evidence, key=key)
+            return raised, asked
+        if standing is None:
+            return None, False
+        about = standing.alert_id
+        if order.step is Step.CHANGE:
+            try:
+                raised = await raising.change(about, said, rule=rule, unattended=alone, evidence=evidence, key=key)
+            except InFlight:
+                raise
+            except (Invalid, Forbidden, NotFound, Conflict) as error:
+                return await self._asked(order, about, error), True
+            return raised, asked
+        why = "; ".join(evidence)
+        ended = await raising.all_clear(
+            about, said, rule=rule, unattended=alone, evidence=evidence, key=key, reason=why
+        )
+        return ended, asked
+
+    async def _asked(self, order: Order, about: str, error: Exception) -> Raised:
+        """The alert cannot be changed, for a person has taken it over: a person is asked, with a draft of its own."""
+        self._log.warning("a rule's alert cannot be changed: a draft is made", rule=order.rule, error=str(error))
+        evidence = (*order.evidence, f"Alert {about} could not be changed: {error}")
+        key = f"{order.key}.draft"
+        return await self._raising.raise_alert(
+            order.submission, rule=order.rule, unattended=False, evidence=evidence, key=key
+        )
+
+
+def _settle(post: Post, order: Order, stands: Standing | None) -> None:
+    standing = {matter: kept for matter, kept in post.record.standing.items() if matter != order.matter}
+    if stands is not None:
+        standing[order.matter] = stands
+    waiting = tuple(other for other in post.record.waiting if other.key != order.key)
+    post.record, post.dirty = replace(post.record, standing=standing, waiting=waiting), True
+    post.begun.discard(order.key)
+    post.resting.pop(order.key, None)

@@ -1,0 +1,225 @@
+"""Rules whose store, core or own code fails: nothing wrongly sent, nothing lost, and no other rule kept from its work."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from alertd.domain.problems import InFlight, Invalid, Problem, Unavailable
+from alertd.domain.signal import Heard, Signal
+from alertd.ingest.clerk import COOL, REST
+from alertd.ingest.hearing import Hearing
+from alertd.ingest.record import load
+from alertd.ingest.wording import AlertTemplate
+from tests.support.clock import START, ManualClock
+from tests.support.desk_stand import FLOOD, DeskStand, Kept, spec, territory
+from tests.unit.test_ingest_desk import CODE, FEED, document, forward, gauge, hears, kinds
+
+
+class Slow(Kept):
+    """The first `keep` of a rule waits to be let go."""
+
+    gate: asyncio.Event | None = None
+    waiting: asyncio.Event
+
+    async def keep(self, name: str, content: bytes) -> None:
+        gate, self.gate = self.gate, None
+        if gate is not None:
+            self.waiting.set()
+            await gate.wait()
+        await super().keep(name, content)
+
+
+async def test_an_older_memory_never_replaces_a_newer_one() -> None:
+    stand = DeskStand(gauge())
+    stand.store = slow = Slow()
+    stand.reborn()
+    await stand.start()
+    await stand.reads(1.0)
+    slow.gate = gate = asyncio.Event()
+    slow.waiting = asyncio.Event()
+    keeping = asyncio.create_task(stand.desk.keep())
+    await slow.waiting.wait()
+    reading = asyncio.create_task(stand.reads(2.6))
+    await asyncio.wait({reading}, timeout=0.2)  # were it not to wait its turn, it would be done by then
+    gate.set()
+    await asyncio.gather(keeping, reading)
+    assert list(load(slow.things["rule/prova"]).standing) != []
+    stand.reborn()
+    await stand.start()
+    await stand.reads(2.7)
+    assert kinds(stand) == ["raise"]
+
+
+async def test_a_fault_in_one_rule_keeps_no_other_from_its_work_and_loses_nothing() -> None:
+    stand = DeskStand(gauge(), gauge(name="altra"))
+    await stand.start()
+    stand.core.fails = [RuntimeError("a bug")]
+    assert await stand.reads(2.6)
+    assert len(stand.core.steps) == 1
+    assert stand.gauges.refused.labels("prova")._value.get() == 1
+    assert "1 findings of rules could not be made alerts" in stand.readiness.concerns
+    await stand.desk.tick()
+    assert len(stand.core.steps) == 1
+    await stand.clock.advance(REST)
+    await stand.desk.tick()
+    assert kinds(stand) == ["raise", "raise"]
+    assert not stand.readiness.concerns
+
+
+async def test_a_fault_at_the_start_keeps_the_daemon_from_nothing() -> None:
+    stand = DeskStand(gauge())
+    await stand.start()
+    stand.core.fails = [KeyboardInterrupt()]
+    with pytest.raises(KeyboardInterrupt):
+        await stand.reads(2.6)
+    stand.reborn()
+    stand.core.fails = [RuntimeError("a bug")]
+    await stand.start()
+    assert kinds(stand) == []
+    await stand.clock.advance(REST)
+    await stand.desk.tick()
+    assert kinds(stand) == ["raise"]
+
+
+async def test_while_what_was_kept_cannot_be_read_no_rule_works_and_it_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stand = DeskStand(gauge())
+    await stand.start()
+    await stand.reads(2.6)
+    stand.reborn()
+
+    async def broken() -> dict[str, bytes]:
+        raise Unavailable("the disk is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stand.store, "kept", broken)
+        await stand.start()
+        assert not await stand.reads(2.7)
+        assert stand.readiness.concerns
+    await stand.desk.tick()
+    assert await stand.reads(2.8)
+    assert kinds(stand) == ["raise"]
+    assert not stand.readiness.concerns
+
+
+async def test_what_may_no_longer_go_out_alone_waits_for_an_officer() -> None:
+    free = gauge(action="send", unattended=True, hourly_cap=9)
+    stand = DeskStand(free)
+    await stand.start()
+    stand.store.broken = True
+    await stand.reads(2.6)
+    stand.store.broken = False
+    stand.desk.apply([gauge()])
+    await stand.desk.tick()
+    assert [(step[0], step[3]) for step in stand.core.steps] == [("raise", False)]
+
+
+async def test_an_end_before_anything_was_begun_leaves_nothing_to_raise() -> None:
+    stand = forward()
+    await stand.start()
+    stand.store.broken = True
+    await hears(stand, document("a", 0))
+    await hears(stand, document("b", 5, kind="Cancel", of=("a", 0), bare=True))
+    stand.store.broken = False
+    await stand.desk.tick()
+    assert kinds(stand) == []
+
+
+async def test_an_end_follows_what_may_have_been_raised_already() -> None:
+    stand = forward()
+    await stand.start()
+    stand.core.fails = [Unavailable("busy")]
+    await hears(stand, document("a", 0))
+    await hears(stand, document("b", 5, kind="Cancel", of=("a", 0), bare=True))
+    await stand.desk.tick()
+    assert kinds(stand) == ["raise", "clear"]
+
+
+@pytest.mark.parametrize("bare", [True, False])
+async def test_an_alert_and_its_cancel_in_one_payload_raise_nothing(bare: bool) -> None:
+    stand = forward()
+    await stand.start()
+    hearing = Hearing(FEED, territory)
+    said = [document("a", 0), document("b", 5, kind="Cancel", of=("a", 0), bare=bare, area=CODE)]
+    signals = [signal for one in said for signal in hearing.heard(one, stand.clock.now()).signals]
+    assert await stand.desk.take(hearing, Heard(tuple(signals)))
+    await stand.desk.tick()
+    assert kinds(stand) == []
+
+
+async def test_what_was_refused_is_raised_again_while_it_goes_on_but_not_at_once() -> None:
+    stand = DeskStand(gauge())
+    await stand.start()
+    stand.core.fails = [Invalid(Problem((), "nobody would get this"))]
+    await stand.reads(2.6)
+    await stand.reads(2.7)
+    assert stand.core.asked == 1
+    await stand.clock.advance(COOL)
+    await stand.reads(2.7)
+    assert kinds(stand) == ["raise"]
+    assert not stand.readiness.concerns
+
+
+async def test_a_warning_that_was_refused_is_raised_when_it_is_repeated_word_for_word() -> None:
+    stand = forward()
+    await stand.start()
+    stand.core.fails = [Invalid(Problem((), "nobody would get this"))]
+    await hears(stand, document("a", 0), document("a", 0))
+    assert stand.core.asked == 1
+    await stand.clock.advance(COOL)
+    await hears(stand, document("a", 0))
+    assert kinds(stand) == ["raise"]
+
+
+async def test_a_finding_without_words_is_found_again_once_there_are_some() -> None:
+    wordless = AlertTemplate.model_validate(FLOOD.model_dump())
+    stand = DeskStand(gauge(), templates={"altro": wordless})
+    await stand.start()
+    await stand.reads(2.6)
+    assert stand.readiness.concerns
+    stand.templates = {"piena": FLOOD}
+    await stand.clock.advance(COOL)
+    await stand.reads(2.7)
+    assert kinds(stand) == ["raise"]
+
+
+async def test_what_is_in_flight_is_asked_for_again() -> None:
+    stand = DeskStand(gauge())
+    await stand.start()
+    stand.core.fails = [InFlight("the first try is being answered")]
+    await stand.reads(2.6)
+    await stand.desk.tick()
+    assert kinds(stand) == ["raise"]
+
+
+class Ticking(ManualClock):
+    """Every look at it takes a fifth of a millisecond."""
+
+    looks = 0
+
+    def monotonic(self) -> float:
+        self.looks += 1
+        return super().monotonic() + self.looks * 0.0002
+
+
+async def test_judging_much_gives_the_daemon_its_turns() -> None:
+    stand = DeskStand(gauge())
+    stand.clock = Ticking()
+    stand.reborn()
+    await stand.start()
+    one = Signal("pesa", "pesa-1", "", START, sensor="pesa-1", value=1.0, unit="m")
+    signals = tuple(replace(one, revision=str(n)) for n in range(100))
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    await stand.desk.take(Hearing(spec(), territory), Heard(signals))
+    task.cancel()
+    assert turns > 10
