@@ -35,7 +35,8 @@ class Signal:
     or measured, aware. `zones` are the source's own codes. `ended`: the matter is over. `simulated`: must never alarm.
     `stands`: the source says it again and again for as long as it holds, so that a repeat is word of the present; of a
     source that merely lists what it once said, a repeat is no news. `facts` are whatever else a rule may match or a
-    template may name. `alert` where the source speaks CAP.
+    template may name. `alert` where the source speaks CAP. `doubtful`: a part of what was said could not be read (a
+    polygon, an end), so a person must look before anybody is told.
     """
 
     source: str
@@ -59,6 +60,7 @@ class Signal:
     facts: tuple[Pair, ...] = ()
     alert: Alert | None = None
     stands: bool = False
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -79,7 +80,8 @@ def _dpc(spec: SourceSpec) -> _Reads:
         if not reading.alerts:
             return Heard((), violations)
         heard = [dpc.of_alert(alert, config, received, violations) for alert in reading.alerts]
-        signals = tuple(signal for one in heard for signal in one.signals)
+        doubtful = any(violation.fatal for violation in violations)
+        signals = tuple(replace(signal, doubtful=doubtful) for one in heard for signal in one.signals)
         return Heard(signals, (*violations, *(violation for one in heard for violation in one.violations)))
 
     return read

@@ -243,6 +243,12 @@ async def test_forwarding_goes_nowhere_its_shapes_do_not_touch() -> None:
     assert step[2].msg_type is MsgType.ALERT
 
 
+@pytest.mark.parametrize(("area", "doubtful"), [(CODE, False), (CODE + "<polygon>43.7,11.0 43.8</polygon>", True)])
+def test_a_message_read_in_part_is_doubtful(area: str, doubtful: bool) -> None:
+    heard = cap.read(document("a", 0, area=area), cap.Config(), Received("regione", START))
+    assert [signal.doubtful for signal in heard.signals] == [doubtful]
+
+
 @pytest.mark.parametrize("scope", ["Restricted", "Private"])
 @pytest.mark.parametrize("template", ["forward", "piena"])
 async def test_what_is_not_for_the_public_is_never_told(scope: str, template: str) -> None:

@@ -187,6 +187,13 @@ def test_an_unknown_severity_is_not_sent_unattended() -> None:
     assert "the source does not know the severity" in finding.evidence[-1]
 
 
+def test_what_could_not_be_read_whole_is_not_sent_unattended() -> None:
+    feed = Stand(rule(**SEND))
+    fired = feed.warns(doubtful=True)
+    assert isinstance(fired, Fire)
+    assert (fired.action, "could not be read" in fired.evidence[-1]) == (Action.DRAFT, True)
+
+
 def test_a_statement_that_is_still_listed_does_not_fire_again_once_its_alert_ended() -> None:
     feed = Stand(rule())
     fired = feed.warns()

@@ -56,12 +56,14 @@ def signals_in(
     wrong = [*reading.violations, *(violation for found in reading.found for violation in checked(found))]
     for violation in wrong:
         (notes.lost if violation.fatal else notes.odd)(violation.where, violation.message)
-    alerts = _alerts(reading.found)
-    return notes.heard(signal for alert in alerts for signal in signals_of(alert, config, received, locate))
+    return notes.heard(signal for found in reading.found for signal in _of(found, config, received, locate))
 
 
-def _alerts(found: Iterable[Found]) -> Iterator[Alert]:
-    return (one.alert for one in found if one.alert is not None)
+def _of(found: Found, config: Config, received: Received, locate: Locate) -> Iterator[Signal]:
+    if found.alert is not None:
+        doubtful = any(violation.fatal for violation in found.violations)
+        for signal in signals_of(found.alert, config, received, locate):
+            yield replace(signal, doubtful=doubtful)
 
 
 def signals_of(alert: Alert, config: Config, received: Received, locate: Locate = nowhere) -> Iterator[Signal]:

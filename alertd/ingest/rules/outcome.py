@@ -10,7 +10,7 @@ from alertd.ingest.rules.quota import decide
 def begin(
     rule: Rule, memory: Memory, matter: str, telling: Told, signal: Signal, evidence: tuple[str, ...], now: Moment
 ) -> tuple[Memory, Fire]:
-    action, memory, why = decide(rule, memory, telling.severity, now)
+    action, memory, why = decide(rule, memory, telling.severity, now, doubtful=signal.doubtful)
     said = (f"Rule {rule.name} began", *evidence, *why)
     return memory, Fire(rule.name, matter, action, telling.zones, (signal,), said)
 
@@ -25,7 +25,7 @@ def change(
     evidence: tuple[str, ...],
     now: Moment,
 ) -> tuple[Memory, Change]:
-    action, memory, why = decide(rule, memory, telling.severity, now)
+    action, memory, why = decide(rule, memory, telling.severity, now, doubtful=signal.doubtful)
     left = tuple(zone for zone in told.zones if zone not in telling.zones)
     said = (f"Rule {rule.name} changed", *evidence, *why)
     return memory, Change(rule.name, matter, action, telling.zones, left, (signal,), said)

@@ -18,9 +18,12 @@ class Decided(NamedTuple):
     why: tuple[str, ...] = ()
 
 
-def decide(rule: Rule, memory: Memory, severity: Severity | None, now: Moment) -> Decided:
+def decide(rule: Rule, memory: Memory, severity: Severity | None, now: Moment, *, doubtful: bool = False) -> Decided:
     if rule.action is Action.DRAFT or rule.hourly_cap is None:
         return Decided(Action.DRAFT, memory)
+    if doubtful:
+        why = "a draft, not sent: a part of the message could not be read, so an officer decides"
+        return Decided(Action.DRAFT, memory, (why,))
     if rule.match.min_severity is not None and severity is Severity.UNKNOWN:
         why = "a draft, not sent: the source does not know the severity, so an officer decides"
         return Decided(Action.DRAFT, memory, (why,))
