@@ -2,7 +2,7 @@
 # make test    set up what is missing, then every test
 # make check   formatting, lint, types, the floors' arrows, what is generated is current
 # make bench   alertd against its peers on the same work, about an hour; writes BENCHMARKS.md. bench-quick: small numbers,
-#              some minutes, compares ratios with those kept
+#              a minute, compares ratios with those kept
 # make lock    resolve the locked requirements anew
 #
 # PYTHON=/path/to/python3.12 make run     takes another interpreter (3.11 or newer)
