@@ -155,6 +155,7 @@ class Desk:
             await self.start(self._unstarted)
         now = Moment.of(self._clock)
         for post in tuple(self._posts.values()):
+            post.cooling = {matter: until for matter, until in post.cooling.items() if until > now.steady}
             try:
                 self._lapse(post, now.at)
             except Exception:  # noqa: BLE001 - the other rules have their turn
@@ -256,6 +257,8 @@ class Desk:
             memory, finding = evaluate(post.ready, before, said, now)
             if isinstance(finding, (Fire, Change)) and post.cooling.get(finding.matter, now.steady) > now.steady:
                 memory, finding = untold(memory, before, finding.matter), Nothing(post.rule.name, ("refused of late",))
+            if memory.evicted and not before.evicted:
+                self._trouble.forgetful(post.rule.name)
             if memory is not before:
                 post.record, post.dirty = replace(post.record, memory=memory), True
             if not isinstance(finding, Nothing):

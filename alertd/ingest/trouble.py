@@ -48,6 +48,11 @@ class Trouble:
             self._log.error("what rules remember cannot be read: no rule works", error=repr(error))
         self._readiness.concern("rules memory", "no rule works: what they remember cannot be read" if error else None)
 
+    def forgetful(self, rule: str) -> None:
+        """A rule watches more matters than it can remember. Said once; true until its memory is begun anew."""
+        self._log.error("a rule has more matters than it can remember: it forgets the oldest", rule=rule)
+        self._readiness.concern("rules forget", "a rule forgets matters, for it has too many: divide it")
+
     def over(self, rule: str, matter: str) -> None:
         if self._met.pop((rule, matter), None) is not None:
             self._tell()

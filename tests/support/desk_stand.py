@@ -133,8 +133,8 @@ class DeskStand:
         hearing = Hearing(source or spec(signals[0].source), territory)
         return await self.desk.take(hearing, Heard(signals))
 
-    async def reads(self, value: float, *, minutes: float = 1.0) -> bool:
+    async def reads(self, value: float, *, minutes: float = 1.0, sensor: str = "pesa-1") -> bool:
         """One more reading of the gauge, a while later."""
         await self.clock.advance(minutes * 60)
         at = self.clock.now()
-        return await self.says(Signal("pesa", "pesa-1", f"{at}", at, sensor="pesa-1", value=value, unit="m"))
+        return await self.says(Signal("pesa", sensor, f"{at}", at, sensor=sensor, value=value, unit="m"))

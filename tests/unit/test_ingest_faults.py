@@ -223,3 +223,19 @@ async def test_judging_much_gives_the_daemon_its_turns() -> None:
     await stand.desk.take(Hearing(spec(), territory), Heard(signals))
     task.cancel()
     assert turns > 10
+
+
+async def test_a_rule_that_forgets_says_so_and_what_cooled_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alertd.ingest.rules.memory.MOST_MATTERS", 8)
+    stand = DeskStand(gauge())
+    await stand.start()
+    stand.core.fails = [Invalid(Problem((), "nobody is there"))]
+    await stand.reads(2.6, sensor="refused")
+    (post,) = stand.desk._posts.values()
+    assert len(post.cooling) == 1
+    for number in range(20):
+        await stand.reads(1.0, sensor=f"s{number}")
+    assert "a rule forgets matters, for it has too many: divide it" in stand.readiness.concerns
+    await stand.clock.advance(COOL)
+    await stand.desk.tick()
+    assert post.cooling == {}
