@@ -53,10 +53,16 @@ async def watched(stand: DeskStand, readiness: Readiness, *specs: SourceSpec) ->
         await sources.close()
 
 
-async def _until(true: Callable[[], object], within: float = 10.0) -> None:
+async def _until(true: Callable[[], object], within: float = 30.0) -> None:
     async with asyncio.timeout(within):
         while not true():
             await asyncio.sleep(0.01)
+
+
+async def next_poll(stand: DeskStand, sources: int = 1) -> None:
+    """Time goes on once every source, and the one who watches them, has ended its turn and sleeps."""
+    await _until(lambda: stand.clock.sleeping > sources)
+    await stand.clock.advance(EVERY)
 
 
 def forwarding(source: str) -> DeskStand:
@@ -91,7 +97,7 @@ async def test_dead_sources_are_named_within_two_polls_and_harm_nobody() -> None
 
             await _until(lambda: tried(1) and all(s.detail or s.ready for s in sources.status()))
             await _until(lambda: sum(s.detail != "not heard yet" for s in sources.status()) == len(names))
-            await stand.clock.advance(EVERY)
+            await next_poll(stand, len(names))
             await _until(lambda: tried(2) and sum(s.ready for s in sources.status()) == 1)
             said = {status.name: status for status in sources.status()}
             await stand.clock.advance(10)
@@ -117,14 +123,14 @@ async def test_a_feed_is_followed_once_and_not_off_its_host() -> None:
         async with watched(stand, Readiness(), followed) as sources:
             await _until(lambda: len(stand.core.steps) == 1 and sources.status()[0].detail == "")
             server.document("/feed", _feed(server, "a", "b"), kind="application/atom+xml", etag='"1"')
-            await stand.clock.advance(EVERY)
+            await next_poll(stand)
             await _until(lambda: len(stand.core.steps) == 2)
-            await stand.clock.advance(EVERY)
+            await next_poll(stand)
             await _until(lambda: server.asked[-1] == ("/feed", '"1"'))
             moved = _feed(other, "a").replace(b"<id>a</id>", b"<id>elsewhere</id>")
             server.document("/feed", moved, kind="application/atom+xml", etag='"2"')
             await _until(lambda: sources.status()[0].ready)
-            await stand.clock.advance(EVERY)
+            await next_poll(stand)
             await _until(lambda: "own host" in sources.status()[0].detail)
         assert [path for path, _ in server.asked].count("/a.xml") == 1
         assert other.asked == []
@@ -174,8 +180,7 @@ async def test_documents_that_drip_hold_up_no_good_one_and_are_counted() -> None
         async with watched(stand, Readiness(), polled("regione", f"{server.url}/feed", "cap_feed")) as sources:
             for _ in range(2):
                 await _until(lambda: "documents" in sources.status()[0].detail)
-                await _until(lambda: stand.clock.sleeping >= 2)
-                await stand.clock.advance(EVERY)
+                await next_poll(stand)
             await _until(lambda: len(stand.core.steps) == 1)
             await _until(lambda: "9 documents of its feed" in sources.status()[0].detail)
             assert not sources.status()[0].ready

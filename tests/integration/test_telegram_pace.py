@@ -1,6 +1,7 @@
-"""A bot with a channel and subscribers against the sandbox: what starts stays in its limit, the emergency goes first.
+"""A bot with a channel and subscribers against the sandbox: the emergency goes first, and no limit is hit.
 
-How much of the limit is used is in the budget's own tests, on a clock that obeys, and in the benchmark `telegram`.
+That starts keep to the limit, and how much of it they use, is in the budget's own tests, on a clock that obeys, and in
+the benchmark `telegram`: a busy machine sees two starts closer together than they were granted.
 """
 
 import asyncio
@@ -85,17 +86,11 @@ def parcels(first: int, count: int, *, broadcast: bool = False) -> list[Parcel]:
     return [Parcel(n, f"k{n}", 0 if broadcast else n, "" if broadcast else str(n), deadline) for n in numbers]
 
 
-def busiest_second(moments: Sequence[float]) -> int:
-    ordered = sorted(moments)
-    return max(sum(first <= moment <= first + 1 for moment in ordered[i:]) for i, first in enumerate(ordered))
-
-
 async def test_a_bot_stays_in_its_limit_and_the_emergency_goes_first(tmp_path: Path) -> None:
-    clock, starts, moments = RealClock(), [], []
+    clock, starts = RealClock(), []
     halfway = asyncio.Event()
 
     def started(taken: Sequence[Parcel]) -> None:
-        moments.extend([clock.monotonic()] * len(taken))
         starts.extend(parcel.delivery_id for parcel in taken)
         if len(starts) >= 60:
             halfway.set()
@@ -103,18 +98,18 @@ async def test_a_bot_stays_in_its_limit_and_the_emergency_goes_first(tmp_path: P
     async with AsyncExitStack() as stack:
         sandbox = await stack.enter_async_context(BotApi("127.0.0.1", 0, token=TOKEN, rates=ALLOWED))
         bot, post = await open_channels(stack, sandbox, clock, tmp_path)
-        async with asyncio.timeout(40), asyncio.TaskGroup() as sending:
+        async with asyncio.timeout(120), asyncio.TaskGroup() as sending:
             sending.create_task(bot.carry(parcels(1, NEWS), SERVICE, started))
             await halfway.wait()
-            before = len(starts)
             sending.create_task(bot.carry(parcels(1000, EMERGENCIES), PRESSING, started))
             sending.create_task(post.carry(parcels(5000, 1, broadcast=True), PRESSING, started))
-        emergencies = starts[before : before + EMERGENCIES + 1]
+        first = next(i for i, number in enumerate(starts) if number >= 1000)
+        emergencies = starts[first : first + EMERGENCIES + 1]
         arrivals = len(sandbox.ledger.arrivals)
 
     assert all(isinstance(verdict, Accepted) for verdict in (*bot.verdicts, *post.verdicts))
     assert arrivals == NEWS + EMERGENCIES + 1
-    assert busiest_second(moments) <= LIMIT
+    assert first < NEWS, "the emergency does not wait for the news to end"
     assert all(number >= 1000 for number in emergencies), "no news starts before the last emergency"
     assert 5000 in emergencies[:2], "the post to all goes before the messages to each"
 
