@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -16,7 +15,7 @@ from alertd.ingest.readers.registry import reader
 from alertd.ingest.source import CAP_FEED, SourceSpec
 from alertd.ports.territory import Territory
 
-_AT_ONCE: Final = 64 * 1024
+AT_ONCE: Final = 64 * 1024
 """Bytes that are read on the loop; more would hold it up."""
 
 
@@ -30,7 +29,7 @@ class Hearing:
 
     async def hear(self, payload: bytes, at: datetime, topic: str = "") -> Heard:
         """What the payload says; a large one is read in a thread. Never raises for what the bytes hold."""
-        if len(payload) <= _AT_ONCE:
+        if len(payload) <= AT_ONCE:
             return self.heard(payload, at, topic)
         return await asyncio.to_thread(self.heard, payload, at, topic)
 
@@ -81,7 +80,7 @@ def _dpc(spec: SourceSpec) -> _Reads:
             return Heard((), violations)
         heard = [dpc.of_alert(alert, config, received, violations) for alert in reading.alerts]
         doubtful = any(violation.fatal for violation in violations)
-        signals = tuple(replace(signal, doubtful=doubtful) for one in heard for signal in one.signals)
+        signals = tuple(signal._replace(doubtful=doubtful) for one in heard for signal in one.signals)
         return Heard(signals, (*violations, *(violation for one in heard for violation in one.violations)))
 
     return read

@@ -60,9 +60,14 @@ class Pulse:
         else:
             self.good()
 
-    def good(self) -> None:
+    def heard_all(self, payloads: int, signals: int) -> None:
+        """So many payloads came at once and nothing was wrong with any."""
+        self._signals.inc(signals)
+        self.good(payloads)
+
+    def good(self, payloads: int = 1) -> None:
         """It was asked and answered properly, if only to say that there is nothing new."""
-        self._good.inc()
+        self._good.inc(payloads)
         self._since, self._last_good = self._clock.monotonic(), self._clock.now()
         self.connected()
 

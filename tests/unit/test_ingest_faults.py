@@ -1,7 +1,6 @@
 """Rules whose store, core or own code fails: nothing wrongly sent, nothing lost, and no other rule kept from its work."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -210,7 +209,7 @@ async def test_judging_much_gives_the_daemon_its_turns() -> None:
     stand.reborn()
     await stand.start()
     one = Signal("pesa", "pesa-1", "", START, sensor="pesa-1", value=1.0, unit="m")
-    signals = tuple(replace(one, revision=str(n)) for n in range(100))
+    signals = tuple(one._replace(revision=str(n)) for n in range(100))
     turns = 0
 
     async def others() -> None:

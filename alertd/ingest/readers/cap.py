@@ -7,7 +7,6 @@ an info that does not name it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
@@ -63,7 +62,7 @@ def _of(found: Found, config: Config, received: Received, locate: Locate) -> Ite
     if found.alert is not None:
         doubtful = any(violation.fatal for violation in found.violations)
         for signal in signals_of(found.alert, config, received, locate):
-            yield replace(signal, doubtful=doubtful)
+            yield signal._replace(doubtful=doubtful)
 
 
 def signals_of(alert: Alert, config: Config, received: Received, locate: Locate = nowhere) -> Iterator[Signal]:
@@ -105,8 +104,7 @@ def _statement(base: Signal, places: str, zones: tuple[str, ...], infos: Sequenc
     first = infos[0]
     ended = all(ResponseType.ALL_CLEAR in info.response_type for info in infos)
     onsets = [info.onset for info in infos if info.onset]
-    return replace(
-        base,
+    return base._replace(
         key=f"{base.key}#{places}",
         event=first.event[: LIMITS["event"]],
         zones=zones,

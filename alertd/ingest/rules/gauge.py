@@ -1,6 +1,7 @@
 """A reading of a sensor against a rule: believed or not, over or not, together with the others, for long enough."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from alertd.domain.signal import Signal
@@ -82,16 +83,20 @@ def _held(
 
 def _enough(reading: Reading, sensors: Mapping[str, Sensor], wall: float) -> bool:
     """Whether as many sensors as asked say so, and said so of late."""
-    saying = [sensor.at for sensor in sensors.values() if sensor.counts and sensor.at is not None]
-    if len(saying) < reading.at_least:
-        return False
-    return sum(wall - at <= reading.stale_seconds for at in saying) >= reading.at_least
+    saying = 0
+    for sensor in sensors.values():
+        if sensor.counts and sensor.at is not None and wall - sensor.at <= reading.stale_seconds:
+            saying += 1
+    return saying >= reading.at_least
 
 
 def _decide(
     ready: Ready, memory: Memory, key: str, matter: Matter, name: str, signal: Signal, now: Moment
 ) -> tuple[Memory, Finding]:
     rule, reading = ready.rule, ready.rule.reading
+    if matter.told is None and (matter.held is None or matter.held < reading.lasting_seconds):
+        why_not = partial(_why_not, ready, matter, name, signal)
+        return with_matter(memory, key, matter), Nothing(rule.name, why_not, signal)
     counting = [sensor.told for sensor in matter.sensors.values() if sensor.counts]
     if matter.told is not None:
         if len(counting) < reading.at_least:
@@ -102,11 +107,8 @@ def _decide(
             memory = with_matter(memory, key, matter._replace(told=telling))
             evidence = (*_evidence(ready, matter, name, signal), *different)
             return change(rule, memory, key, matter.told, telling, signal, evidence, now)
-        return with_matter(memory, key, matter), Nothing(
-            rule.name, (_stands(ready, matter, name), "told already"), signal
-        )
-    if matter.held is None or matter.held < reading.lasting_seconds:
-        return with_matter(memory, key, matter), Nothing(rule.name, _why_not(ready, matter, name, signal), signal)
+        stands = partial(_told_already, ready, matter, name)
+        return with_matter(memory, key, matter), Nothing(rule.name, stands, signal)
     telling = told_together(counting)._replace(value=signal.value)
     memory = with_matter(memory, key, matter._replace(told=telling))
     return begin(rule, memory, key, telling, signal, _evidence(ready, matter, name, signal), now)
@@ -140,6 +142,10 @@ def _value(ready: Ready, told: Told, signal: Signal) -> float | None:
 
 def _stands(ready: Ready, matter: Matter, name: str) -> str:
     return said(ready.rule.reading, matter.sensors[name])
+
+
+def _told_already(ready: Ready, matter: Matter, name: str) -> tuple[str, ...]:
+    return _stands(ready, matter, name), "told already"
 
 
 def _why_not(ready: Ready, matter: Matter, name: str, signal: Signal) -> tuple[str, ...]:
