@@ -170,8 +170,10 @@ class _Work:
     async def _payloads(self) -> int:
         """Those judged; an unreadable one would be a fault of this benchmark."""
         async with self.session.get("/metrics") as answer:
-            found = {outcome: float(value) for outcome, value in _JUDGED.findall(await answer.text())}
+            text = await answer.text()
+        found = {outcome: float(value) for outcome, value in _JUDGED.findall(text)}
         assert not found.get("bad"), found
+        assert 'finding="doubted"' not in text, "readings were not believed"
         return int(found.get("good", 0))
 
     async def _drafts(self) -> int:

@@ -21,12 +21,14 @@ _START = 30.0
 
 
 @asynccontextmanager
-async def amqtt_broker(port: int | None = None) -> AsyncIterator[int]:
-    """Its port."""
+async def amqtt_broker(port: int | None = None, *, trust: "Certificates | None" = None) -> AsyncIterator[int]:
+    """Its port; over TLS with `trust`."""
     port = port or free_port()
-    config = BrokerConfig.from_dict(
-        {"listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}}, "plugins": _PLUGINS}
-    )
+    listener: dict[str, object] = {"type": "tcp", "bind": f"127.0.0.1:{port}"}
+    if trust is not None:
+        chain, key = map(str, trust.server)
+        listener |= {"ssl": True, "cafile": str(trust.ca_file), "certfile": chain, "keyfile": key}
+    config = BrokerConfig.from_dict({"listeners": {"default": listener}, "plugins": _PLUGINS})
     broker = Broker(config)
     await broker.start()
     try:

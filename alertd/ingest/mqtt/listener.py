@@ -10,6 +10,7 @@ import asyncio
 import re
 import ssl
 from contextlib import suppress
+from datetime import datetime
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
@@ -28,7 +29,8 @@ from alertd.ports.clock import Chance, Clock
 
 SLICE: Final = 0.001
 REST: Final = 0.001
-"""Seconds of reading, and of leaving the loop to everything else."""
+"""Seconds of reading, which judging makes twice as long, and of doing nothing. The store's thread needs the interpreter
+too, and a loop that is never idle gives it away every 5 ms only: an accept would take a hundred times as long."""
 FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 60.0
 KEEPALIVE: Final = 30
@@ -126,7 +128,7 @@ class Listener:
         batch = _Batch()
         for packet in link.stream.packets():
             if isinstance(packet, Publish) and len(packet.payload) <= AT_ONCE and self._wanted(packet.topic):
-                batch.add(packet.packet, self._heard(packet))
+                batch.add(packet.packet, self._heard(packet, self._clock.now()))
             else:
                 await self._settle(link, batch)
                 batch = _Batch()
@@ -137,10 +139,10 @@ class Listener:
             link.emptied()
         await self._settle(link, batch)
 
-    def _heard(self, message: Publish) -> Heard:
+    def _heard(self, message: Publish, at: datetime) -> Heard:
         """A reader that fails on a message must not meet it for ever: then it is unreadable, and that is said."""
         try:
-            return self._hearing.heard(message.payload, self._clock.now(), message.topic)
+            return self._hearing.heard(message.payload, at, message.topic)
         except Exception as error:  # noqa: BLE001 - see above
             self._log.exception("a message could not be read", source=self._hearing.spec.name)
             return _unread(message.topic, f"a fault of ours: {type(error).__name__}")
@@ -153,7 +155,7 @@ class Listener:
                 self._strange(topic)
                 batch.owe(packet.packet)
             case Publish():
-                batch.add(packet.packet, await asyncio.to_thread(self._heard, packet))
+                batch.add(packet.packet, await asyncio.to_thread(self._heard, packet, self._clock.now()))
             case Oversize(topic=topic, octets=octets):
                 self._dropped()
                 batch.add(packet.packet, _unread(topic, f"{octets} bytes; at most {MOST_BYTES} are read"))

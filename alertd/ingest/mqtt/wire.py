@@ -26,6 +26,7 @@ CONNECT_REFUSALS: Final = {
 _LONGEST_HEAD: Final = 65_535 + 4
 """Of a PUBLISH: the length of its topic, the topic, the identifier."""
 _LENGTH_BYTES: Final = 4
+_FROM_BROKERS: Final = frozenset({2, PUBLISH, 9, 13})
 
 
 class NotMqtt(ValueError):
@@ -138,6 +139,7 @@ class Stream:
         if length > self._most:
             raise NotMqtt(f"a packet of {length} bytes that is no message")
         if self.waiting < whole:
+            _check(data[at] >> 4)
             self._need = whole
             return None
         self._taken(whole)
@@ -161,6 +163,12 @@ class Stream:
         self._need = 2
 
 
+def _check(kind: int) -> None:
+    """What is not MQTT at all is not waited for to be whole."""
+    if kind not in _FROM_BROKERS:
+        raise NotMqtt(f"a packet of type {kind}, which no broker sends a subscriber")
+
+
 def _packet(data: bytes, kind: int, begin: int, end: int) -> Packet:
     if kind >> 4 == PUBLISH:
         topic, start, packet = _head(data, kind, begin, end)
@@ -172,8 +180,9 @@ def _packet(data: bytes, kind: int, begin: int, end: int) -> Packet:
             return Suback(tuple(data[begin + 2 : end]))
         case 13:
             return Pong()
-        case _:
-            raise NotMqtt(f"a packet of type {kind >> 4} with {end - begin} bytes, which no broker sends a subscriber")
+        case other:
+            _check(other)
+            raise NotMqtt(f"a packet of type {other} with {end - begin} bytes")
 
 
 def _head(data: bytes, kind: int, begin: int, end: int) -> tuple[str, int, int]:
