@@ -73,8 +73,7 @@ class Violation:
     fatal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """What one payload was read as: signals, and what was wrong with it. A payload with violations may still be read
     in part."""
 

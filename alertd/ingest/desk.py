@@ -6,7 +6,7 @@ every few seconds. A fault in one rule keeps no other from its work, and the dae
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -34,6 +34,8 @@ KEEP_EVERY: Final = 10.0
 """Seconds between two looks at the clock: what fell silent, what is to be kept, what is to be tried again."""
 TURN: Final = 0.001
 """Seconds of judging after which the rest of the daemon has its turn."""
+AT_ONCE: Final = 32
+"""Signals one rule judges between two looks at the clock."""
 _THREADED: Final = frozenset({"cap", CAP_FEED, "meteoalarm"})
 _THREADS: Final = "threads/"
 
@@ -193,9 +195,9 @@ class Desk:
         """The rules that have something to do, once all was judged: what ends in the same breath is never begun."""
         source, clock = hearing.spec.name, self._clock
         listening, now = self._listening(source), Moment.of(clock)
-        for signal in self._threaded(hearing, signals):
+        for few in _few(self._threaded(hearing, signals), len(listening)):
             for post in listening:
-                self._judge.judge(post, signal, now)
+                self._judge.judge_all(post, few, now)
             if clock.monotonic() - now.steady >= TURN:
                 await asyncio.sleep(0)
                 listening, now = self._listening(source), Moment.of(clock)
@@ -204,7 +206,7 @@ class Desk:
     def _listening(self, source: str) -> Sequence[Post]:
         return [post for post in self._posts.values() if post.ready.hears(source)]
 
-    def _threaded(self, hearing: Hearing, signals: Sequence[Signal]) -> Iterable[Signal]:
+    def _threaded(self, hearing: Hearing, signals: Sequence[Signal]) -> Sequence[Signal]:
         spec = hearing.spec
         if spec.reader not in _THREADED:
             return signals if len(signals) <= 1 else sorted(signals, key=lambda signal: signal.at)
@@ -220,3 +222,9 @@ class Desk:
                 except ValueError as error:
                     self._log.error("what a source's messages follow cannot be read", source=source, error=str(error))
         return self._threads[source]
+
+
+def _few(signals: Sequence[Signal], rules: int) -> Iterator[Sequence[Signal]]:
+    """As many at once as all rules can judge in about half a TURN."""
+    step = max(1, AT_ONCE // max(1, rules))
+    return (signals[at : at + step] for at in range(0, len(signals), step))

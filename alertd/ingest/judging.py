@@ -1,6 +1,6 @@
 """One word of a source, or the time that went by, before one rule: what it finds becomes an order of that rule."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -51,6 +51,31 @@ class Judge:
         self._trouble = trouble
         self._new_key = new_key
 
+    def judge_all(self, post: Post, signals: Sequence[Signal], now: Moment) -> None:
+        """One after the other. What changes nothing is only remembered, and that once for all of them."""
+        memory = post.record.memory
+        for said in signals:
+            try:
+                after, finding = evaluate(post.ready, memory, said, now)
+            except Exception:  # noqa: BLE001 - a rule that fails on one signal judges the next
+                self._trouble.faulted(post.rule.name)
+                continue
+            if isinstance(finding, Nothing):
+                memory = after
+                continue
+            self._remember(post, memory)
+            self.judge(post, said, now)  # evaluated again, which gives the same
+            memory = post.record.memory
+        self._remember(post, memory)
+
+    def _remember(self, post: Post, memory: Memory) -> None:
+        record = post.record
+        if memory is record.memory:
+            return
+        if memory.evicted and not record.memory.evicted:
+            self._trouble.forgetful(post.rule.name)
+        post.record, post.dirty = Record(memory, record.standing, record.waiting), True
+
     def judge(self, post: Post, said: Signal | Tick, now: Moment) -> None:
         """A rule that fails on a signal is loud, and keeps no other rule from judging it."""
         try:
@@ -58,11 +83,7 @@ class Judge:
             memory, finding = evaluate(post.ready, before, said, now)
             if isinstance(finding, (Fire, Change)) and post.cooling.get(finding.matter, now.steady) > now.steady:
                 memory, finding = untold(memory, before, finding.matter), Nothing(post.rule.name, ("refused of late",))
-            if memory.evicted and not before.evicted:
-                self._trouble.forgetful(post.rule.name)
-            if memory is not before:
-                record = post.record
-                post.record, post.dirty = Record(memory, record.standing, record.waiting), True
+            self._remember(post, memory)
             if not isinstance(finding, Nothing):
                 self._found(post, finding, before, now)
         except Exception:  # noqa: BLE001 - see above

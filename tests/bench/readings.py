@@ -31,6 +31,7 @@ _GAP = 0.05
 """Seconds between one POST and the next."""
 _WARM = 20
 _PATIENCE = 120.0
+_STILL = 3.0
 _BROKER = ("allow_anonymous true", "max_inflight_messages 1000", "max_queued_messages 100000")
 """What config/alertd.toml advises for such a rate; by itself mosquitto keeps 1,000 for who is slow, and drops the rest."""
 _TOWN = """
@@ -130,25 +131,35 @@ class _Work:
             took = await self._probes(publishing)
             published = time.monotonic() - began
             behind = before + count - await self._payloads()
-            async with asyncio.timeout(_PATIENCE):
-                while await self._payloads() < before + count:
-                    await asyncio.sleep(0.05)
+            judged = await self._through(before, count) - before
             seconds = time.monotonic() - began
         async with asyncio.timeout(_PATIENCE):
-            while await self._drafts() == drafts:
+            while judged == count and await self._drafts() == drafts:  # the last reading makes one
                 await asyncio.sleep(0.05)
         return _outcome(
             took,
             **{
                 "published/s": count / published,
-                "judged/s": count / seconds,
+                "judged/s": judged / seconds,
                 "behind at the end": behind,
+                "dropped by the broker": count - judged,
                 "daemon cores": daemon.cpu / daemon.seconds,
                 "µs a reading": daemon.cpu / count * 1e6,
                 "broker cores": broker.cpu / broker.seconds,
                 "MiB more": (resident(pid) - small) / (1 << 20),
             },
         )
+
+    async def _through(self, before: int, count: int) -> int:
+        """How many were judged since ever, once all were; or once none more came for a while, for then the broker had
+        no room for the rest."""
+        had, since = -1, time.monotonic()
+        while had < before + count and time.monotonic() - since < _STILL:
+            now = await self._payloads()
+            if now != had:
+                had, since = now, time.monotonic()
+            await asyncio.sleep(0.05)
+        return had
 
     async def _probes(self, until: "asyncio.Task[object]") -> list[float]:
         took: list[float] = []

@@ -121,6 +121,18 @@ async def test_a_message_our_reader_fails_on_is_counted_and_never_met_again() ->
         assert (stand.counted("good"), stand.counted("bad")) == (1, 1)
 
 
+async def test_a_source_that_says_nothing_readable_is_not_ready_and_each_message_is_counted() -> None:
+    broker = ScriptedBroker(b"".join(publish("a", b"x%d" % number, number) for number in range(1, 201)))
+    async with _listening(broker) as stand:
+        await _until(lambda: len(broker.acked) == 200)
+        assert (stand.counted("good"), stand.counted("bad")) == (0, 200)
+        assert not stand.pulse.status().ready
+        assert "the message cannot be read: payload: 'x" in stand.pulse.status().detail
+        broker.says(publish("a", b"x", 201) + publish("a", b"1.5", 202))
+        await _until(lambda: stand.pulse.status().ready)
+        assert (stand.counted("good"), stand.counted("bad")) == (1, 201)
+
+
 async def test_what_an_older_session_subscribed_to_is_not_read() -> None:
     broker = ScriptedBroker(publish("b", b"9.9", 1) + publish("a", b"1.5", 2))
     async with _listening(broker) as stand:

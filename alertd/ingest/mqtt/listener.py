@@ -27,7 +27,7 @@ from alertd.ingest.pulse import Pulse
 from alertd.ingest.source import Subscribed
 from alertd.ports.clock import Chance, Clock
 
-SLICE: Final = 0.001
+SLICE: Final = 0.0015
 REST: Final = 0.001
 """Seconds of reading, which judging makes twice as long, and of doing nothing. The store's thread needs the interpreter
 too, and a loop that is never idle gives it away every 5 ms only: an accept would take a hundred times as long."""
@@ -185,10 +185,8 @@ class Listener:
     async def _settle(self, link: Link, batch: "_Batch") -> None:
         if batch.messages or batch.packets:
             await self._durably(Heard(tuple(batch.signals)))
-            for odd in batch.odd:
-                self._pulse.heard(odd, kind="message")
-            if good := batch.messages - len(batch.odd):
-                self._pulse.heard_all(good, len(batch.signals) - sum(len(odd.signals) for odd in batch.odd))
+            if batch.messages:
+                self._pulse.heard_all(batch.messages, len(batch.signals), batch.odd)
             await link.send(wire.pubacks(batch.packets))
 
     async def _durably(self, heard: Heard) -> None:

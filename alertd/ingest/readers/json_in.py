@@ -71,6 +71,8 @@ def sequence(value: Any, where: str, *, limit: int) -> list[Any]:
 
 
 def _members(document: Any) -> int:
+    if type(document) is dict and _NESTED.isdisjoint(map(type, document.values())):
+        return len(document)
     count, level = 0, [document]
     for _ in range(MAX_DEPTH):
         below: list[Any] = []

@@ -5,8 +5,8 @@ costs fifty times as much, and readings come in thousands a second.
 """
 
 import re
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from typing import Annotated, Any, Final
 
 from jsonpath import JSONPath, JSONPathEnvironment, JSONPathError
@@ -52,6 +52,15 @@ def steps(path: str) -> tuple[str | int, ...] | None:
     if not _PLAIN.fullmatch(path):
         return None
     return tuple(int(step[2]) if step[2] else step[step.lastindex or 0] for step in _STEPS.finditer(path))
+
+
+def finder(path: str) -> Callable[[Any], Any]:
+    """`only` of this path, made ready."""
+    way = steps(path)
+    if way is None or len(way) != 1 or not isinstance(way[0], str):
+        return partial(only, path)
+    name = way[0]
+    return lambda document: document.get(name) if isinstance(document, dict) else None
 
 
 def _walked(way: tuple[str | int, ...], document: Any) -> Any:

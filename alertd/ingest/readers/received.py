@@ -70,6 +70,8 @@ class Notes:
 
     @property
     def violations(self) -> tuple[Violation, ...]:
+        if not self._violations:
+            return ()
         if not self._more:
             return tuple(self._violations)
         return (*self._violations, Violation("payload", f"{self._more} more violations are not listed", fatal=True))

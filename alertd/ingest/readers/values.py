@@ -21,6 +21,8 @@ _TIME = re.compile(
 
 def number(value: Any) -> float:
     """A finite number, or a text that is one in plain decimals; never a truth value, never beyond 1e15."""
+    if type(value) is float and -LARGEST <= value <= LARGEST:
+        return value
     if isinstance(value, str):
         text = value.strip()
         if not _DECIMAL.fullmatch(text):

@@ -8,7 +8,7 @@ from alertd.domain.signal import Signal
 from alertd.ingest.rules import words
 from alertd.ingest.rules.believe import believe, described
 from alertd.ingest.rules.finding import Doubted, Finding, Moment, Nothing
-from alertd.ingest.rules.latch import Latch, holds, latched, said
+from alertd.ingest.rules.latch import Latch, holds, latched, reached, said
 from alertd.ingest.rules.match import sensor_of
 from alertd.ingest.rules.memory import Matter, Memory, Sensor, Told, Trail, token, with_matter
 from alertd.ingest.rules.outcome import begin, change, end
@@ -51,10 +51,25 @@ def read(ready: Ready, memory: Memory, signal: Signal, now: Moment) -> tuple[Mem
         first = matter.sensors.get(name, _UNHEARD).fault is not doubt.fault
         memory = with_matter(memory, key, matter._replace(sensors={**matter.sensors, name: sensor}))
         return memory, Doubted(ready.rule.name, key, doubt.fault, first, (described(signal, doubt),))
+    if _uneventful(ready.rule.reading, matter, value):
+        unit = sensor.unit if signal.unit == sensor.unit else words.clean(signal.unit)
+        sensor = Sensor(now.steady, trail, at, value, unit, told=sensor.told)
+        matter = Matter({name: sensor}, None, matter.held_at, matter.held_steady)
+        return with_matter(memory, key, matter), Nothing(
+            ready.rule.name, partial(_why_not, ready, matter, name, signal), signal
+        )
     latch = latched(ready.rule.reading, sensor, value, at, standing=matter.told is not None)
     sensor = _believed(ready, sensor, trail, latch, signal, now.steady)
     matter = _held(ready.rule.reading, matter, {**matter.sensors, name: sensor}, at, wall, now.steady)
     return _decide(ready, memory, key, matter, name, signal, now)
+
+
+def _uneventful(reading: Reading, matter: Matter, value: float) -> bool:
+    """Whether a believed reading of a lone sensor changes no standing: nothing was told or held, and the threshold is
+    not reached. What follows would come to the same; of the many readings that come nearly all are so."""
+    if matter.told is not None or matter.held is not None or reading.of or reading.rise is not None:
+        return False
+    return not reached(reading, value)
 
 
 def _believed(ready: Ready, sensor: Sensor, trail: Trail, latch: Latch, signal: Signal, steady: float) -> Sensor:
