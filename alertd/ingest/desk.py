@@ -34,7 +34,7 @@ KEEP_EVERY: Final = 10.0
 """Seconds between two looks at the clock: what fell silent, what is to be kept, what is to be tried again."""
 TURN: Final = 0.001
 """Seconds of judging after which the rest of the daemon has its turn."""
-AT_ONCE: Final = 32
+AT_ONCE: Final = 8
 """Signals one rule judges between two looks at the clock."""
 _THREADED: Final = frozenset({"cap", CAP_FEED, "meteoalarm"})
 _THREADS: Final = "threads/"
@@ -225,6 +225,6 @@ class Desk:
 
 
 def _few(signals: Sequence[Signal], rules: int) -> Iterator[Sequence[Signal]]:
-    """As many at once as all rules can judge in about half a TURN."""
+    """So few at once that judging them by every rule takes a part of a TURN."""
     step = max(1, AT_ONCE // max(1, rules))
     return (signals[at : at + step] for at in range(0, len(signals), step))

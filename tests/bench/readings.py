@@ -32,8 +32,8 @@ _GAP = 0.05
 _WARM = 20
 _PATIENCE = 120.0
 _STILL = 3.0
-_BROKER = ("allow_anonymous true", "max_inflight_messages 1000", "max_queued_messages 100000")
-"""What config/alertd.toml advises for such a rate; by itself mosquitto keeps 1,000 for who is slow, and drops the rest."""
+_BROKER = ("allow_anonymous true", "max_inflight_messages 1000", "max_queued_messages 1000000")
+"""So that it drops nothing, however slow whoever listens is; by itself it keeps 1,000 messages and drops the rest."""
 _TOWN = """
 [channels.hook]
 adapter = "webhook"

@@ -115,5 +115,12 @@ class Nothing(NamedTuple):
             return says
         return (f"{words.reading(self.reading)}: {says[0]}", *says[1:])
 
+    def __eq__(self, other: object) -> bool:
+        """By what it says, worded or not."""
+        return isinstance(other, Nothing) and (self.rule, self.why) == (other.rule, other.why)
+
+    def __hash__(self) -> int:
+        return hash((self.rule, self.why))
+
 
 Finding = Fire | Change | Clear | Stale | Doubted | Nothing
