@@ -27,7 +27,7 @@ from alertd.ingest.pulse import Pulse
 from alertd.ingest.source import Subscribed
 from alertd.ports.clock import Chance, Clock
 
-SLICE: Final = 0.0015
+SLICE: Final = 0.002
 REST: Final = 0.001
 """Seconds of reading, which judging makes twice as long, and of doing nothing. The store's thread needs the interpreter
 too, and a loop that is never idle gives it away every 5 ms only: an accept would take a hundred times as long."""
