@@ -44,7 +44,7 @@ from alertd.ingest.rules import Rule
 from alertd.ingest.supervisor import Supervisor
 from alertd.ports.adapter import Service, Tools
 from alertd.ports.failpoint import Failpoint, nothing
-from alertd.ports.stores import Retention
+from alertd.ports.stores.sweep import Retention
 from alertd.ports.territory import Territory
 from alertd.settings import ConfigError, ConfigProblem, Settings
 from alertd.storage.store import Store

@@ -7,7 +7,8 @@ from sqlalchemy import Connection
 
 from alertd.domain.alert import MsgType, Reference
 from alertd.domain.problems import Conflict
-from alertd.ports.stores import Answer, Origin, Remembered
+from alertd.ports.stores.intake import Answer, Origin
+from alertd.ports.stores.peers import Remembered
 from alertd.storage.connect import run
 from alertd.storage.types import json_text
 

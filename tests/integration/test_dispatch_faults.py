@@ -10,7 +10,7 @@ import pytest
 from alertd.app import specs
 from alertd.core import dispatch
 from alertd.domain.delivery import Accepted, Retry
-from alertd.ports.stores import NewAlert, Stored
+from alertd.ports.stores.intake import NewAlert, Stored
 from alertd.sandbox.fake import FakeAdapter
 from alertd.sandbox.faults import Fault, Faults, Kind
 from tests.integration.fake_house import CHANNELS, FakeHouse, alert, fake_house, settings_of

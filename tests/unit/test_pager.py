@@ -19,7 +19,7 @@ from alertd.domain.delivery import State
 from alertd.domain.paging import draft_and_number, ending_id, next_due, page_id
 from alertd.domain.subscriber import Cohort
 from alertd.ports.adapter import Traits
-from alertd.ports.stores import NewAlert
+from alertd.ports.stores.intake import NewAlert
 from tests.integration.store_stand import NOW, an_alert, new, sql
 from tests.support.clock import ManualClock
 from tests.unit.officers_stand import CARRIERS, OFFICER, Desk, a_desk, river

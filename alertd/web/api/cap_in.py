@@ -15,7 +15,7 @@ from alertd.core.peers import Message
 from alertd.domain.alert import MsgType, Reference
 from alertd.domain.problems import Invalid, Problem
 from alertd.domain.signal import Violation
-from alertd.ports.stores import Origin
+from alertd.ports.stores.intake import Origin
 
 MAX_TOLD = 50
 """Violations that are kept and told; a broken generator breaks every line alike."""

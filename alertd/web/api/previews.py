@@ -13,7 +13,7 @@ from alertd.core.preview import ChannelPreview, Preview
 from alertd.core.submission import Submission
 from alertd.domain.alert import MsgType
 from alertd.domain.problems import Invalid, Problem
-from alertd.ports.stores import Token
+from alertd.ports.stores.access import Token
 from alertd.web.api import body, cap_in, docs
 from alertd.web.api.answers import Answer
 from alertd.web.api.convert import submission_of

@@ -16,7 +16,7 @@ from alertd.core.submission import Accepted
 from alertd.domain.alert import MsgType
 from alertd.domain.problems import Invalid, Problem
 from alertd.domain.signal import Violation
-from alertd.ports.stores import Token
+from alertd.ports.stores.access import Token
 from alertd.web.api import body, cap_in, docs
 from alertd.web.api.answers import AcceptedAnswer
 from alertd.web.api.convert import infos_of, links_of, submission_of

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from alertd.cap.writer import MEDIA_TYPE
 from alertd.domain.alert import Alert, AlertState, MsgType, Scope, Status
 from alertd.domain.problems import NotFound
-from alertd.ports.stores import StoredAlert
+from alertd.ports.stores.intake import StoredAlert
 from alertd.web.public.representation import Representation, respond
 from alertd.web.public.site import Site
 
