@@ -11,8 +11,8 @@ from alertd.cap.reader import read
 from alertd.cap.signature import Seal, verify
 from alertd.cap.writer import write
 from alertd.domain.alert import Status
-from tests.unit.cap_samples import SAMPLES, alert, info
 from tests.support.cap_signers import AT
+from tests.unit.cap_samples import SAMPLES, alert, info
 
 _BITS = (
     *(

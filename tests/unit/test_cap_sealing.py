@@ -77,7 +77,11 @@ def test_xmlsec_accepts_it_and_refuses_it_altered(town: Signer, tmp_path: Path) 
 def test_the_mark_is_of_the_certificate_and_its_authorities(town: Signer) -> None:
     renewed = Signer(town.key, "Comune", days=60)
     authority = elliptic("Authority", ca=True)
-    marks = {town.sealer.mark, renewed.sealer.mark, replace(town.sealer, chain=(*town.trusted, *authority.trusted)).mark}
+    marks = {
+        town.sealer.mark,
+        renewed.sealer.mark,
+        replace(town.sealer, chain=(*town.trusted, *authority.trusted)).mark,
+    }
     assert len(marks) == 3
     assert town.sealer.mark == town.sealer.mark
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from typer.testing import CliRunner
 
+from alertd.cli import app
 from alertd.sandbox.fake import FakeAdapter
 from alertd.settings import ConfigError, ConfigProblem, Settings, load, load_to_start
 from alertd.settings import cap as cap_settings
@@ -125,7 +127,8 @@ def test_whom_a_source_believes(tmp_path: Path, town: Signer) -> None:
     everybody = '[cap]\ntrusted = "cap.pem"\n'
     own = 'trusted = "regione.pem"\nsigned = "required"\n'
     first, second, third = (
-        read(tmp_path, text).ingest.sources["regione"].trust for text in (FEED, everybody + FEED, everybody + FEED + own)
+        read(tmp_path, text).ingest.sources["regione"].trust
+        for text in (FEED, everybody + FEED, everybody + FEED + own)
     )
     assert (first.anchors, first.required) == ((), False)
     assert (second.anchors, second.required) == (town.trusted, False)
@@ -149,6 +152,21 @@ def test_a_certificate_that_ends_soon_is_a_warning(tmp_path: Path, days: float, 
     fading = list(read(tmp_path, SIGN).cap.fading(now()))
     assert len(fading) == len(says)
     assert all(text in line and "Comune" not in line for text, line in zip(says, fading, strict=True))
+
+
+def test_the_check_says_it_in_one_block(tmp_path: Path, town: Signer) -> None:
+    file = tmp_path / "town.toml"
+    file.write_text(f'[service]\nstate = "{tmp_path}/state"\n{SIGN}')
+    done = CliRunner().invoke(app, ["check", "--config", str(file)])
+    assert (done.exit_code, "Warning: the certificate that CAP documents are signed with ends" in done.stdout) == (
+        0,
+        True,
+    )
+    (tmp_path / "cap.pem").write_bytes(elliptic("Somebody", at=now()).pem)
+    done = CliRunner().invoke(app, ["check", "--config", str(file)])
+    assert isinstance(done.exception, ConfigError)
+    assert str(done.exception).count("wrong:") == 1
+    assert f"{tmp_path}/cap.pem: the first certificate is not that of the key" in str(done.exception)
 
 
 def test_one_that_ended_while_it_was_in_use_says_so(tmp_path: Path, town: Signer) -> None:

@@ -25,6 +25,8 @@ from alertd.web.public.site import Site
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 A_DAY: Final = "public, max-age=86400"
 MOST_BYTES: Final = 16 << 20
+AT_ONCE: Final = 2
+"""Documents made at the same time: whoever asks for every old one must not take the machine from a new one."""
 
 Name = tuple[str, str]
 """The mark of the seal, and the identifier."""
@@ -67,14 +69,15 @@ class Kept:
 
 
 def add(router: APIRouter, site: Site) -> None:
-    kept = Kept()
-    services = site.services
+    kept, services = Kept(), site.services
+    signing = asyncio.Semaphore(AT_ONCE)
 
     @router.api_route("/cap/{identifier:path}.xml", methods=["GET", "HEAD"])
     async def cap(request: Request, identifier: str) -> Response:
         async def make() -> tuple[Representation, Status]:
             alert = _told(await services.reports.store.find_by_identifier(identifier))
-            return await asyncio.to_thread(_represented, site, alert, signed=bool(mark)), alert.status
+            async with signing:
+                return await asyncio.to_thread(_represented, site, alert, signed=bool(mark)), alert.status
 
         mark = services.documents.mark()
         document, status = await kept.get((mark, identifier), make)
