@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ import pytest
 from lxml import etree
 from signxml.verifier import XMLVerifier
 
+from alertd.app import build
 from alertd.cap.signature import Seal, verify
 from alertd.cap.writer import MEDIA_TYPE
-from alertd.daemon import reload
+from alertd.daemon import living, reload
+from alertd.notify import Notifier
 from alertd.sandbox.fake import FakeAdapter
-from tests.integration.fake_house import CHANNELS, FakeHouse, alert, fake_house
+from alertd.settings import load_to_start
+from tests.integration.fake_house import CHANNELS, FakeHouse, alert, fake_house, settings_of
 from tests.support.cap_post import Desk, document, name
 from tests.support.cap_signers import Signer, classic, elliptic, now
 from tests.unit.cap_samples import SCHEMA
@@ -262,3 +266,31 @@ async def test_a_preview_is_refused_alike(tmp_path: Path, peer: Signer) -> None:
         for data, code in ((signed, 200), (signed.replace(b"arancione", b"verde"), 422)):
             answer = await one.client.post("/v1/previews", content=data, headers=headers)
             assert answer.status_code == code
+
+
+async def test_a_certificate_that_expired_keeps_nobody_from_being_warned(tmp_path: Path) -> None:
+    town = elliptic(at=now() - timedelta(days=60))
+    town.write(tmp_path)
+    elliptic(at=now()).write(tmp_path, "good")
+    settings_of(
+        tmp_path, CHANNELS + SIGN.format(folder=tmp_path).replace("cap.key", "good.key").replace("cap.pem", "good.pem")
+    )
+    file = tmp_path / "alertd.toml"
+    file.write_text(file.read_text().replace("good.", "cap."))
+    settings = load_to_start(file, environ={}, adapters={"fake": lambda: FakeAdapter})
+    async with build(settings) as built, living(built, Notifier(None)):
+        admin = (tmp_path / "state" / "bootstrap-token").read_text().strip()
+        transport = httpx.ASGITransport(built.web)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            one = FakeHouse(built, client, {"admin": admin}, tmp_path)
+            await one.enrol("here")
+            alert_id = await one.send()
+            await one.settled(alert_id)
+            assert seal_of((await fetched(one, f"/cap/{alert_id}.xml")).content, town) is Seal.NONE
+            concerns = (await client.get("/readyz")).json()["concerns"]
+            assert [concern for concern in concerns if concern.startswith("1 faults in the configuration")]
+            assert not await reload(built, file)
+            elliptic(at=now(), days=300).write(tmp_path)
+            assert await reload(built, file)
+            assert b"Signature" in (await fetched(one, f"/cap/{alert_id}.xml")).content
+            assert (await client.get("/readyz")).json()["concerns"] == []
