@@ -154,6 +154,19 @@ async def test_a_forgery_that_comes_first_keeps_nothing_from_being_told(region: 
     assert ("raise", True) in steps(stand)
 
 
+async def test_the_genuine_message_is_told_though_its_forgery_came_first(region: Signer) -> None:
+    """Under the same name: it is neither a repeat of it nor an update, nor does what ends the one end the other."""
+    stand = await begun()
+    required = ear(region.trust(required=True))
+    await hears(stand, required, document("a", 0), region.sign(document("a", 0)))
+    assert [(kind, about, alone) for kind, about, _, alone in stand.core.steps] == [
+        ("raise", "", False),
+        ("raise", "", True),
+    ]
+    await hears(stand, required, document("b", 1, kind="Cancel", of=("a", 0), bare=True))
+    assert [(kind, about) for kind, about, _, _ in stand.core.steps[2:]] == [("clear", "alert1")]
+
+
 async def test_an_unproven_matter_is_ended_by_unproven_words_and_never_alone(region: Signer) -> None:
     stand = await begun()
     required = ear(region.trust(required=True))
