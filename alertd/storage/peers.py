@@ -74,5 +74,6 @@ def told(origin: Origin) -> dict[str, Any]:
         "sent": origin.name.sent,
         "fingerprint": origin.fingerprint,
         "signed": origin.signed,
+        "signature": [origin.signature, origin.signature_detail],
         "violations": [[violation.where, violation.message] for violation in origin.violations],
     }

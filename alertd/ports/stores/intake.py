@@ -56,7 +56,8 @@ class Origin:
     """The CAP document of another system that something came as.
 
     `name` is its own sender, identifier and sent, which we publish under ours and find it by. `fingerprint` is the
-    same for documents that say the same. `answer` is what whoever posted it was told.
+    same for documents that say the same. `answer` is what whoever posted it was told. `signature` is none, valid or
+    unverifiable, its detail who signed it or why that cannot be said: for the record.
     """
 
     name: Reference
@@ -66,6 +67,8 @@ class Origin:
     signed: bool = False
     violations: tuple[Violation, ...] = ()
     answer: bytes = b""
+    signature: str = "none"
+    signature_detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

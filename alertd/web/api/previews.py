@@ -68,7 +68,9 @@ def router(services: Services) -> APIRouter:
             allow_mode(token, wanted.status)
             submission = submission_of(wanted, wanted.msg_type, services.service().languages[0])
         else:
-            message = await cap_in.message_of(raw, request.headers["content-type"])
+            message = await cap_in.message_of(
+                raw, request.headers["content-type"], services.trust(), services.clock.now()
+            )
             submission = _of_document(message, services)
         return reply(_answer(await services.previews.preview(submission, token=token)))
 
