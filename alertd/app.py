@@ -44,11 +44,12 @@ from alertd.ingest.rules import Rule
 from alertd.ingest.supervisor import Supervisor
 from alertd.ports.adapter import Service, Tools
 from alertd.ports.failpoint import Failpoint, nothing
-from alertd.ports.stores import Retention
+from alertd.ports.stores.sweep import Retention
 from alertd.ports.territory import Territory
 from alertd.settings import ConfigError, ConfigProblem, Settings
 from alertd.storage.store import Store
 from alertd.territory import load_territory
+from alertd.web.documents import Documents
 from alertd.web.main import create_app
 from alertd.web.services import FeedTerms, Services
 
@@ -68,6 +69,9 @@ class Current:
     @property
     def feeds(self) -> FeedTerms:
         return FeedTerms(self.settings.feeds.past, self.settings.feeds.limit)
+
+    def seal(self, document: bytes) -> bytes:
+        return self.settings.cap.seal(document)
 
     @property
     def reminding(self) -> Reminding:
@@ -150,8 +154,14 @@ def tell_left_out(fit: Fittings, problems: Sequence[ConfigProblem]) -> None:
     """What does not work for a fault in the configuration, loudly; nothing once there is no such fault."""
     for problem in problems:
         fit.log.error("left out: the configuration of it is faulty", key=problem.key, problem=str(problem))
-    faults = f"{len(problems)} faults in the configuration keep sources, rules or templates from working"
+    faults = f"{len(problems)} faults in the configuration keep sources, rules, templates or signatures from working"
     fit.readiness.concern("configuration", faults if problems else None)
+
+
+def tell_fading(fit: Fittings, settings: Settings) -> None:
+    """Certificates that end soon, or have ended; the readiness board goes on saying it."""
+    for fading in settings.cap.fading(fit.clock.now()):
+        fit.log.warning("a certificate does not hold for long", what=fading)
 
 
 def _template_folders(settings: Settings) -> list[Path]:
@@ -182,6 +192,7 @@ def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
     fit = Fittings(clock, structlog.get_logger(), failpoint=failpoint)
     current = starting(settings)
     tell_left_out(fit, current.settings.left_out)
+    tell_fading(fit, current.settings)
     links = Links(kept_secret(settings.state / "links.key"), settings.api.public_url, clock)
     settler = Settler(store, fit, chance=random.random, policy=lambda: current.retry)
     letters = Letters(store)
@@ -243,10 +254,12 @@ def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
         links=links,
         metrics=fit.metrics,
         ready=fit.readiness.state,
-        concerns=lambda: fit.readiness.concerns,
+        concerns=lambda: (*fit.readiness.concerns, *current.settings.cap.fading(clock.now())),
         trust_forwarded=settings.api.trust_forwarded,
         feeds=lambda: current.feeds,
         sources=sources,
+        documents=Documents(current.seal, lambda: current.settings.cap.mark),
+        trust=lambda: current.settings.cap.trust,
     )
     return House(
         current=current,

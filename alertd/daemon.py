@@ -15,7 +15,7 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from alertd.app import Current, House, build, current_of, specs, tell_left_out
+from alertd.app import Current, House, build, current_of, specs, tell_fading, tell_left_out
 from alertd.core.access import SCOPES
 from alertd.identity import keep
 from alertd.logs import configure
@@ -159,6 +159,7 @@ async def reload(house: House, config: Path | None) -> bool:
     house.desk.apply(fresh.settings.ingest.rules)
     await house.sources.apply(fresh.settings.ingest.sources.values())
     tell_left_out(house.fittings, ())
+    tell_fading(house.fittings, fresh.settings)
     house.fittings.readiness.concern("sources begun", None)
     house.fittings.log.info("reloaded", channels=list(house.channels.names), zones=len(fresh.territory.zones))
     return True

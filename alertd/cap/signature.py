@@ -1,9 +1,10 @@
-"""XML signatures around a CAP document (CAP 1.2, 3.3.4.1): are they there, do they hold, and ours.
+"""XML signatures around a CAP document (CAP 1.2, 3.3.4.1): are they there, and do they hold. Ours: `sealing`.
 
 signxml does the work and is an optional extra, imported only when needed. What was verified is handed back as it was
 signed, and only that may be read as signed: whatever else a document wraps around a genuine signature is left behind.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -26,7 +27,7 @@ _C14N: Final = (
 )
 _TRANSFORMS: Final = {f"{DSIG}enveloped-signature", *_C14N, *(f"{one.rstrip('#')}#WithComments" for one in _C14N)}
 _MOST_CERTIFICATES: Final = 8
-_MISSING: Final = "signxml is not installed: pip install 'alertd[cap-sign]'"
+MISSING: Final = "signxml is not installed: pip install 'alertd[cap-sign]'"
 
 
 class Seal(StrEnum):
@@ -38,7 +39,8 @@ class Seal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """`document`: with VALID, the alert as it was signed, to be read instead of what came. `reason`: for people."""
+    """`document`: with VALID, the alert as it was signed, to be read instead of what came; its lines are where they
+    were. `reason`: for people; with VALID, the signer's name."""
 
     seal: Seal
     reason: str = ""
@@ -54,8 +56,8 @@ def detect(element: etree._Element) -> bool:
     return element.find(SIGNATURE) is not None
 
 
-def verify(data: bytes, *, trusted: bytes, at: datetime, limits: Limits = STANDARD) -> Verified:
-    """Whether the document's one alert is signed as a whole by somebody `trusted` (PEM: his certificate, or his
+def verify(data: bytes, *, trusted: Sequence[Certificate], at: datetime, limits: Limits = STANDARD) -> Verified:
+    """Whether the document's one alert is signed as a whole by somebody `trusted` (his certificate, or his
     authority's) at the moment `at`.
 
     INVALID: the signature does not fit what stands there. UNVERIFIABLE: a signature that says nothing to us, e.g.
@@ -67,7 +69,7 @@ def verify(data: bytes, *, trusted: bytes, at: datetime, limits: Limits = STANDA
         if not signatures and next(root.iter(SIGNATURE), None) is None:
             return Verified(Seal.NONE)
         _shape(root, signatures)
-        return _verified(data, signatures[0], trusted, at)
+        return _verified(data, root, signatures[0], trusted, at)
     except (Refused, _Unverifiable) as error:
         return Verified(Seal.UNVERIFIABLE, str(error))
 
@@ -90,7 +92,9 @@ def _shape(root: etree._Element, signatures: list[etree._Element]) -> None:
         raise _Unverifiable("it is made with SHA-1, which can be forged")
 
 
-def _verified(data: bytes, signature: etree._Element, trusted: bytes, at: datetime) -> Verified:
+def _verified(
+    data: bytes, root: etree._Element, signature: etree._Element, trusted: Sequence[Certificate], at: datetime
+) -> Verified:
     found = certificates_of(signature.findall("ds:KeyInfo/ds:X509Data/ds:X509Certificate", _DS)[:_MOST_CERTIFICATES])
     signer = vouched(found, trusted, at)
     own = signer or (found[0] if found else None)
@@ -101,7 +105,9 @@ def _verified(data: bytes, signature: etree._Element, trusted: bytes, at: dateti
     if signer is None:
         who = found[0].subject.rfc4514_string() if found else "a bare key"
         raise _Unverifiable(f"nobody who is trusted vouches for the signer ({who[:120]})")
-    return Verified(Seal.VALID, signer.subject.rfc4514_string(), result.signed_data)
+    line: Any = root.sourceline  # None for what no parser made
+    above = b"\n" * ((line or 1) - 1)
+    return Verified(Seal.VALID, signer.subject.rfc4514_string(), above + result.signed_data)
 
 
 class _Broken(Exception):
@@ -113,7 +119,7 @@ def _by_signxml(data: bytes, certificate: Certificate | None, at: datetime) -> "
         from signxml.exceptions import InvalidCertificate, InvalidSignature
         from signxml.verifier import SignatureConfiguration, XMLVerifier
     except ImportError:
-        raise _Unverifiable(_MISSING) from None
+        raise _Unverifiable(MISSING) from None
     config = SignatureConfiguration(
         require_x509=certificate is not None, location="./", expect_references=1, verification_time=at
     )
@@ -127,29 +133,3 @@ def _by_signxml(data: bytes, certificate: Certificate | None, at: datetime) -> "
         raise _Unverifiable(f"it cannot be checked: {type(error).__name__}: {str(error)[:160]}") from None
     result: VerifyResult = found
     return result
-
-
-def sign(document: bytes, key_pem: bytes, cert_pem: bytes) -> bytes:
-    """`document` (of `writer.write`) with an enveloped signature as its last element, where the schema has its place.
-
-    RSA or elliptic curve, SHA-256; `cert_pem` may be followed by its authorities'. Raises ValueError saying what of key
-    or certificate is wrong, or that signxml is missing.
-    """
-    try:
-        from signxml.algorithms import CanonicalizationMethod
-        from signxml.signer import XMLSigner
-    except ImportError:
-        raise ValueError(_MISSING) from None
-    from alertd.cap.trust import load_key, load_own
-
-    key, method = load_key(key_pem)
-    chain = load_own(cert_pem, key)
-    signer = XMLSigner(
-        signature_algorithm=method, c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
-    )
-    try:
-        root = parse(document)
-    except Refused as error:
-        raise ValueError(f"the document cannot be signed: {error}") from None
-    signed = signer.sign(root, key=key, cert=chain)
-    return bytes(etree.tostring(signed, encoding="UTF-8", xml_declaration=True))

@@ -4,6 +4,7 @@ import asyncio
 import sys
 import tempfile
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +43,8 @@ def check(
     broken = [s.name for s in statuses if not s.ready]
     if broken:
         raise Failure(f"Not ready: {', '.join(broken)}")
+    for fading in settings.cap.fading(datetime.now(UTC)):
+        sys.stdout.write(f"Warning: {fading}.\n")
     sys.stdout.write(f"The configuration is valid; {len(statuses)} channels {'answer' if online else 'configured'}.\n")
 
 

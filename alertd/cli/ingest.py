@@ -44,7 +44,7 @@ def rehearse(
         raise Failure(f"There is no source {source!r}; there are {known}.", WRONG_USAGE)
     current, payload, moment = current_of(settings), _octets(file), _moment(at)
     heard, links = hear(spec, current, payload, moment, topic)
-    _say(f"{len(heard.signals)} signals, {len(heard.violations)} violations", "")
+    _say(f"signals: {len(heard.signals)}, violations: {len(heard.violations)}", "")
     _say(*map(_violation, heard.violations), *(f"  would be fetched: {link}" for link in links))
     for signal in heard.signals[:_MOST_SIGNALS]:
         _say(*_signal(signal))

@@ -12,7 +12,7 @@ from rich.table import Table
 from alertd.cli.options import Config
 from alertd.cli.tables import show
 from alertd.core.access import Access
-from alertd.ports.stores import Token
+from alertd.ports.stores.access import Token
 from alertd.settings import Settings, load
 
 app = typer.Typer(help="Bearer tokens for the API.", no_args_is_help=True)

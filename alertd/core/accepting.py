@@ -19,16 +19,8 @@ from alertd.domain.priority import priority_of
 from alertd.domain.problems import InFlight, Invalid, Problem, Unavailable
 from alertd.domain.times import cap_time
 from alertd.ports.adapter import Service
-from alertd.ports.stores import (
-    ChannelPlan,
-    IdempotencyKey,
-    IntakeStore,
-    NewAlert,
-    Origin,
-    Stored,
-    StoredAlert,
-    Token,
-)
+from alertd.ports.stores.access import Token
+from alertd.ports.stores.intake import ChannelPlan, IdempotencyKey, IntakeStore, NewAlert, Origin, Stored, StoredAlert
 from alertd.ports.territory import Territory
 
 _NOT_YET: Final = 0  # the number of an alert whose row is being written

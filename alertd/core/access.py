@@ -8,7 +8,7 @@ from alertd.domain.alert import Status
 from alertd.domain.paging import reserved
 from alertd.domain.problems import Forbidden, Invalid, Problem
 from alertd.ports.clock import Clock
-from alertd.ports.stores import Token, TokenStore
+from alertd.ports.stores.access import Token, TokenStore
 
 SCOPES = frozenset(
     {

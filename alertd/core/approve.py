@@ -8,7 +8,8 @@ from alertd.core.revoked import Revoked
 from alertd.domain.alert import Status
 from alertd.domain.problems import Conflict, Invalid, Problem
 from alertd.ports.clock import Clock
-from alertd.ports.stores import IntakeStore, StoredAlert, Token
+from alertd.ports.stores.access import Token
+from alertd.ports.stores.intake import IntakeStore, StoredAlert
 
 
 class Approvals:

@@ -8,7 +8,7 @@ from alertd.domain.blocks import blocks_of
 from alertd.domain.delivery import State
 from alertd.domain.problems import Invalid, Problem
 from alertd.domain.subscriber import Cohort
-from alertd.ports.stores import ChannelPlan, Target
+from alertd.ports.stores.intake import ChannelPlan, Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from alertd.core.vigil import Vigil
 from alertd.domain.delivery import Reason, Refused, Retry
 from alertd.domain.problems import Unavailable
 from alertd.ports.adapter import Parcel
-from alertd.ports.stores import Claim, StoredAlert, Told, WorkStore
+from alertd.ports.stores.intake import StoredAlert
+from alertd.ports.stores.work import Claim, Told, WorkStore
 
 AGAIN = timedelta(seconds=5)
 """When to try again what an adapter's bug or an unreadable store kept from being tried."""

@@ -12,7 +12,8 @@ from alertd.core.letters import Letters
 from alertd.core.open_channel import OpenChannel
 from alertd.domain.blocks import EVERY_BLOCK
 from alertd.domain.problems import Unavailable
-from alertd.ports.stores import Claim, StoredAlert, WorkStore
+from alertd.ports.stores.intake import StoredAlert
+from alertd.ports.stores.work import Claim, WorkStore
 
 AT_ONCE: Final = 8
 """Posts of an alert that start before anything else happens; the caller's answer goes before the others."""

@@ -10,7 +10,8 @@ from alertd.core.submission import Submission, checked, identified
 from alertd.domain.alert import Alert, AlertState, Info, MsgType, Reference, Status
 from alertd.domain.blocks import MAX_BLOCKS
 from alertd.domain.problems import Conflict, Invalid, Problem
-from alertd.ports.stores import ChannelPlan, NewAlert, Origin, StoredAlert, Token
+from alertd.ports.stores.access import Token
+from alertd.ports.stores.intake import ChannelPlan, NewAlert, Origin, StoredAlert
 
 __all__ = ["Encode", "Idempotency", "Intake", "IntakeParts", "Submission"]
 

@@ -12,7 +12,7 @@ from alertd.core.vigil import LEASE
 from alertd.domain.priority import PRIORITIES
 from alertd.domain.problems import Unavailable
 from alertd.ports.adapter import Traits
-from alertd.ports.stores import Claim, WorkStore
+from alertd.ports.stores.work import Claim, WorkStore
 
 PAGES = 2
 """In flight per lane: while one page is being sent the next is claimed. Bounds what a crash may duplicate."""

@@ -10,7 +10,8 @@ from alertd.core.words.render import Renderer
 from alertd.domain.alert import last_expiry
 from alertd.domain.blocks import infos_for
 from alertd.ports.adapter import Adapter, Message
-from alertd.ports.stores import ReportStore, StoredAlert
+from alertd.ports.stores.intake import StoredAlert
+from alertd.ports.stores.reports import ReportStore
 
 _MOST = 256
 K = TypeVar("K", bound=Hashable)

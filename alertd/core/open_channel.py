@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from alertd.core.gate import Gate
 from alertd.core.words.render import Renderer
 from alertd.ports.adapter import Adapter, Traits
-from alertd.ports.stores import StoredAlert
+from alertd.ports.stores.intake import StoredAlert
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from alertd.core.paging import Paging
 from alertd.domain.alert import AlertState
 from alertd.domain.paging import draft_and_number, next_due
 from alertd.domain.problems import Unavailable
-from alertd.ports.stores import OpenPage, PagerStore, Undecided
+from alertd.ports.stores.pages import OpenPage, PagerStore, Undecided
 
 _STORE_PAUSE: Final = 1.0
 _FAULT_PAUSE: Final = 10.0

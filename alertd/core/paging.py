@@ -11,7 +11,8 @@ from alertd.core.words.paging import Speech
 from alertd.domain.alert import Alert, AlertState, MsgType, Purpose, Reference, Scope, Status
 from alertd.domain.paging import PAGER, ending_id, page_id
 from alertd.domain.subscriber import Cohort
-from alertd.ports.stores import ChannelPlan, NewAlert, StoredAlert, Target, Token
+from alertd.ports.stores.access import Token
+from alertd.ports.stores.intake import ChannelPlan, NewAlert, StoredAlert, Target
 
 _EVERY_OFFICER: Final = (Target("*", 1, 4),)
 """Whatever zones and severity he asked for: those are about alerts, and this asks him for a decision."""

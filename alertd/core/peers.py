@@ -19,7 +19,9 @@ from alertd.core.submission import Accepted, Submission
 from alertd.domain.alert import Alert, AlertState, MsgType, Reference, Scope, Status
 from alertd.domain.problems import Conflict, InFlight, Invalid, NotFound, Problem
 from alertd.domain.signal import Violation
-from alertd.ports.stores import News, Origin, PeerStore, StoredAlert, Token
+from alertd.ports.stores.access import Token
+from alertd.ports.stores.intake import Origin, StoredAlert
+from alertd.ports.stores.peers import News, PeerStore
 
 MAX_REFERENCES = 200
 _NEWS = frozenset({MsgType.ACK, MsgType.ERROR})

@@ -2,7 +2,7 @@
 
 from alertd.core.fittings import Fittings
 from alertd.domain.problems import Unavailable
-from alertd.ports.stores import PlanJob, Planned, PlanStore
+from alertd.ports.stores.plan import PlanJob, Planned, PlanStore
 
 WINDOW = 2_500
 """Endpoints looked at per transaction: bounds how long an accept can wait behind a page of planning."""

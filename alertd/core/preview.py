@@ -13,7 +13,9 @@ from alertd.domain.blocks import blocks_of
 from alertd.domain.times import cap_time
 from alertd.ports.adapter import Service
 from alertd.ports.clock import Clock
-from alertd.ports.stores import ChannelPlan, ReportStore, Token
+from alertd.ports.stores.access import Token
+from alertd.ports.stores.intake import ChannelPlan
+from alertd.ports.stores.reports import ReportStore
 from alertd.ports.territory import Territory
 
 

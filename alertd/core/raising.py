@@ -18,7 +18,8 @@ from alertd.domain.paging import RULE
 from alertd.domain.problems import Conflict, Forbidden, InFlight, Invalid, Problem
 from alertd.domain.texts import LIMITS
 from alertd.ports.clock import Clock
-from alertd.ports.stores import IntakeStore, StoredAlert, Token
+from alertd.ports.stores.access import Token
+from alertd.ports.stores.intake import IntakeStore, StoredAlert
 
 _ENDED: Final = frozenset({AlertState.CANCELLED, AlertState.REJECTED})
 _MOST_EVIDENCE: Final = 20

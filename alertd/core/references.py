@@ -6,7 +6,7 @@ from alertd.cap.moments import moment
 from alertd.core.intake import unfollowable
 from alertd.domain.alert import Alert, Reference
 from alertd.domain.problems import Conflict, Invalid, Problem
-from alertd.ports.stores import StoredAlert
+from alertd.ports.stores.intake import StoredAlert
 
 _SHOWN = 5
 

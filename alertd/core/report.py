@@ -8,7 +8,7 @@ from alertd.core.bells import Bells
 from alertd.domain.alert import AlertState
 from alertd.domain.delivery import PENDING
 from alertd.ports.clock import Clock
-from alertd.ports.stores import ReportStore, Tally
+from alertd.ports.stores.reports import ReportStore, Tally
 
 INTERVAL = 0.2
 """At most five progress reports a second."""

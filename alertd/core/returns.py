@@ -11,7 +11,7 @@ from alertd.core.page import GatedPage
 from alertd.core.settle import Settler
 from alertd.domain.delivery import Accepted, Delivered, Gone, Halt, Reason, Refused, Retry, Verdict
 from alertd.domain.times import micros
-from alertd.ports.stores import Outcome, Outcomes
+from alertd.ports.stores.work import Outcome, Outcomes
 
 _LONGEST_REF = 500
 _TAKEN = Accepted()

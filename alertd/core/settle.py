@@ -11,7 +11,7 @@ from alertd.domain.delivery import Event, Reason, Verdict
 from alertd.domain.problems import Unavailable
 from alertd.domain.retry import RetryPolicy
 from alertd.ports.clock import Chance
-from alertd.ports.stores import Outcomes, WorkStore
+from alertd.ports.stores.work import Outcomes, WorkStore
 
 FLUSH_SECONDS = 0.02
 FLUSH_SIZE = 2_000

@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from alertd.core.fittings import Fittings
 from alertd.domain.problems import Unavailable
-from alertd.ports.stores import ReportStore, Retention, SweepStore
+from alertd.ports.stores.reports import ReportStore
+from alertd.ports.stores.sweep import Retention, SweepStore
 
 BATCH = 2_000
 _PURGE_EVERY = 3_600.0

@@ -9,7 +9,7 @@ from typing import Final
 from alertd.core.fittings import Fittings
 from alertd.core.page import GatedPage
 from alertd.domain.problems import Unavailable
-from alertd.ports.stores import WorkStore
+from alertd.ports.stores.work import WorkStore
 
 LEASE: Final = 60.0
 STUCK: Final = 150.0

@@ -36,7 +36,9 @@ class Signal(NamedTuple):
     `stands`: the source says it again and again for as long as it holds, so that a repeat is word of the present; of a
     source that merely lists what it once said, a repeat is no news. `facts` are whatever else a rule may match or a
     template may name. `alert` where the source speaks CAP. `doubtful`: a part of what was said could not be read (a
-    polygon, an end), so a person must look before anybody is told.
+    polygon, an end), so a person must look before anybody is told. `signature`, of a signed message, is what was found
+    of its signature, for people. `unproven`: it lacks the signature that would prove whose word it is. So it does
+    nothing by itself, and its matters are apart from those of others: it neither changes nor ends what they said.
     """
 
     source: str
@@ -61,6 +63,12 @@ class Signal(NamedTuple):
     alert: Alert | None = None
     stands: bool = False
     doubtful: bool = False
+    signature: str = ""
+    unproven: bool = False
+
+    def apart(self, name: str) -> str:
+        """The name of a matter, where what is unproven has its own."""
+        return f"unproven {name}" if self.unproven else name
 
 
 @dataclass(frozen=True, slots=True)

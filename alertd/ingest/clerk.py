@@ -14,7 +14,7 @@ from alertd.ingest.record import Standing, dump, untold
 from alertd.ingest.rules import EMPTY, Action
 from alertd.ingest.trouble import Trouble
 from alertd.ports.clock import Clock
-from alertd.ports.stores import KeptStore
+from alertd.ports.stores.kept import KeptStore
 
 RULE: Final = "rule/"
 REST: Final = 30.0

@@ -28,7 +28,7 @@ from alertd.ingest.source import CAP_FEED
 from alertd.ingest.threads import Threads
 from alertd.ingest.trouble import Trouble
 from alertd.ports.clock import Clock
-from alertd.ports.stores import KeptStore
+from alertd.ports.stores.kept import KeptStore
 
 KEEP_EVERY: Final = 10.0
 """Seconds between two looks at the clock: what fell silent, what is to be kept, what is to be tried again."""

@@ -5,18 +5,20 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
-from alertd.cap.reader import read as read_document
+from alertd.cap.proving import Proven, read_proven, unsigned
 from alertd.domain.alert import Area
 from alertd.domain.geo import Point, Polygon
-from alertd.domain.signal import Heard
+from alertd.domain.signal import Heard, Violation
 from alertd.ingest.readers import cap
 from alertd.ingest.readers.received import Fault, Received, bounded, refused
 from alertd.ingest.readers.registry import reader
-from alertd.ingest.source import CAP_FEED, SourceSpec
+from alertd.ingest.source import CAP_FEED, SIGNABLE, SourceSpec
 from alertd.ports.territory import Territory
 
-AT_ONCE: Final = 64 * 1024
+_AT_ONCE: Final = 64 * 1024
 """Bytes that are read on the loop; more would hold it up."""
+_SIGNATURE: Final = b"xmldsig#"
+"""Takes long to verify. What spells it otherwise is verified all the same, on the loop."""
 
 
 class Hearing:
@@ -27,9 +29,13 @@ class Hearing:
         self._territory = territory
         self._read = _reads(spec)
 
+    def brief(self, payload: bytes) -> bool:
+        """Whether reading it holds up nobody."""
+        return len(payload) <= _AT_ONCE and not (self.spec.reader in SIGNABLE and _SIGNATURE in payload)
+
     async def hear(self, payload: bytes, at: datetime, topic: str = "") -> Heard:
-        """What the payload says; a large one is read in a thread. Never raises for what the bytes hold."""
-        if len(payload) <= AT_ONCE:
+        """What the payload says; a large or a signed one is read in a thread. Never raises for what the bytes hold."""
+        if self.brief(payload):
             return self.heard(payload, at, topic)
         return await asyncio.to_thread(self.heard, payload, at, topic)
 
@@ -57,7 +63,8 @@ def _cap(spec: SourceSpec) -> _Reads:
     config = cap.Config.model_validate(options.model_dump(include=set(cap.Config.model_fields)))
 
     def read(payload: bytes, received: Received, territory: Territory) -> Heard:
-        return cap.signals_in(payload, config, received, language=spec.language, locate=locate(territory))
+        places = locate(territory)
+        return cap.signals_in(payload, config, received, language=spec.language, locate=places, trust=spec.trust)
 
     return read
 
@@ -70,20 +77,28 @@ def _dpc(spec: SourceSpec) -> _Reads:
 
     def read(payload: bytes, received: Received, _: Territory) -> Heard:
         if payload.lstrip()[:1] != b"<":
-            return dpc.read(payload, config, received)
+            return _marked(dpc.read(payload, config, received), unsigned(spec.trust))
         try:
-            reading = read_document(bounded(payload, 16 << 20), language=spec.language or "it-IT")
+            language = spec.language or "it-IT"
+            proven = read_proven(bounded(payload, 16 << 20), spec.trust, received.at, language=language)
         except Fault as fault:
             return refused(fault)
+        reading = proven.reading
         violations = reading.every_violation()
         if not reading.alerts:
             return Heard((), violations)
         heard = [dpc.of_alert(alert, config, received, violations) for alert in reading.alerts]
         doubtful = any(violation.fatal for violation in violations)
         signals = tuple(signal._replace(doubtful=doubtful) for one in heard for signal in one.signals)
-        return Heard(signals, (*violations, *(violation for one in heard for violation in one.violations)))
+        said = Heard(signals, (*violations, *(violation for one in heard for violation in one.violations)))
+        return _marked(said, proven)
 
     return read
+
+
+def _marked(heard: Heard, proven: Proven) -> Heard:
+    doubt = (Violation("signature", proven.doubt),) if proven.doubt and heard.signals else ()
+    return Heard(tuple(cap.marked(signal, proven) for signal in heard.signals), (*heard.violations, *doubt))
 
 
 def locate(territory: Territory) -> cap.Locate:

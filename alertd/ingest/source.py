@@ -8,11 +8,14 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from alertd.cap.trust import NOBODY, Trust
 from alertd.ingest.readers.received import Options
 from alertd.ingest.readers.standard_webhooks import Secret
 from alertd.ingest.rules.values import Duration
 
 CAP_FEED: Final = "cap_feed"
+SIGNABLE: Final = frozenset({"cap", CAP_FEED, "dpc"})
+"""What reads CAP in XML, which may be signed."""
 MEBIBYTE: Final = 1 << 20
 _POLL_SCHEMES: Final = ("https", "http")
 _MQTT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
@@ -133,7 +136,7 @@ class SourceSpec:
 
     `reader` and `options` say how a payload is read, `way` how it comes, and no other way.
     `stale_after` is in seconds, None for a source that may be silent for ever. `language` is what a CAP info without
-    one speaks.
+    one speaks. `trust`: whose signatures of CAP documents are believed.
     """
 
     name: str
@@ -142,3 +145,4 @@ class SourceSpec:
     way: Way
     stale_after: float | None
     language: str | None = None
+    trust: Trust = NOBODY

@@ -2,7 +2,7 @@
 
 An Update that references an Update speaks of the matter the first of them began, in whatever order they come: a Cancel
 heard before what it cancels is remembered, and of what a later message references nothing more is told. What is not
-Actual has matters of its own, and what is simulated has none.
+Actual has matters of its own, so has what is unproven, and what is simulated has none.
 """
 
 from collections import OrderedDict
@@ -154,11 +154,11 @@ def _name(signal: Signal) -> str:
 
 def _identity(signal: Signal) -> str:
     said = _fact(signal, "identity")
-    return _of_status(signal, said) if said else ""
+    return _of_status(signal, signal.apart(said)) if said else ""
 
 
 def _references(signal: Signal) -> list[str]:
-    return [_of_status(signal, earlier) for earlier in _fact(signal, "references").split()]
+    return [_of_status(signal, signal.apart(earlier)) for earlier in _fact(signal, "references").split()]
 
 
 def _of_status(signal: Signal, name: str) -> str:

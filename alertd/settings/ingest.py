@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from alertd.cap.trust import Certificate
 from alertd.ingest.rules.config import Rule
 from alertd.ingest.source import SourceSpec
 from alertd.ingest.wording import AlertTemplate
@@ -25,10 +26,13 @@ class Ingest:
     templates: Mapping[str, AlertTemplate] = field(default_factory=dict)
 
 
-def read_ingest(environ: Mapping[str, str], channels: Iterable[str], findings: Findings) -> Ingest:
-    """Those that are valid and agree; what is wrong with the others is among the findings."""
+def read_ingest(
+    environ: Mapping[str, str], channels: Iterable[str], findings: Findings, anchors: tuple[Certificate, ...] = ()
+) -> Ingest:
+    """Those that are valid and agree; what is wrong with the others is among the findings. `anchors` are believed by
+    sources that name nobody of their own."""
     tree = findings.source.tree
-    sources = read_sources(tree.get("sources", {}), environ, findings)
+    sources = read_sources(tree.get("sources", {}), environ, findings, anchors)
     templates = read_templates(tree.get("templates", {}), findings)
     rules = read_rules(tree.get(RULES, []), findings)
     agreeing = go_together(rules, templates, sources, channels, findings)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from alertd.ports.adapter import Service
+from alertd.settings.cap import MAY_FAIL, CapTerms, read_cap
 from alertd.settings.channels import Channel, LoadAdapter, installed, read_channel
 from alertd.settings.coerce import validated
 from alertd.settings.errors import ConfigError, ConfigProblem, nearest, shown
@@ -22,7 +23,19 @@ from alertd.settings.source import Source, read
 
 M = TypeVar("M", bound=BaseModel)
 
-_SECTIONS = ("service", "api", "store", "delivery", "feeds", "officers", "channels", "sources", "templates", "rules")
+_SECTIONS = (
+    "service",
+    "api",
+    "store",
+    "delivery",
+    "feeds",
+    "officers",
+    "cap",
+    "channels",
+    "sources",
+    "templates",
+    "rules",
+)
 _UNCONFIGURED: Mapping[str, Any] = {"channels": {"push": {"adapter": "webpush"}}}
 
 
@@ -32,7 +45,8 @@ class Settings:
 
     `zones` are the GeoJSON files the patterns found, in order; `shipped` is the folder of templates and zones
     that came with alertd; `state` is where keys and the bootstrap token are kept (not yet made). `left_out` is what
-    is wrong with sources, rules and templates that are not in `ingest` (see `load_to_start`).
+    is wrong with sources, rules and templates that are not in `ingest`, and with what is not in `cap` (see
+    `load_to_start`).
     """
 
     file: Path | None
@@ -47,6 +61,7 @@ class Settings:
     officers: Officers = field(default_factory=Officers)
     ingest: Ingest = field(default_factory=Ingest)
     left_out: tuple[ConfigProblem, ...] = ()
+    cap: CapTerms = field(default_factory=CapTerms)
 
     @property
     def state(self) -> Path:
@@ -79,8 +94,8 @@ def load_to_start(
     adapters: Mapping[str, LoadAdapter] | None = None,
 ) -> Settings:
     """As `load`, for a daemon that starts: a source, a rule or a template that is faulty must not keep people from
-    being warned by hand and by the others. It is left out. Whatever else is wrong raises ConfigError, with
-    all of it."""
+    being warned by hand and by the others. It is left out; so is a certificate that expired overnight. Whatever else is
+    wrong raises ConfigError, with all of it."""
     environ = os.environ if environ is None else environ
     source = read(file, environ, _UNCONFIGURED)
     findings = Findings(source)
@@ -93,10 +108,13 @@ def load_to_start(
     state = service.state if service else state_folder(environ)
     store = _section(Store, "store", findings, url=f"sqlite://{state.resolve()}/alertd.db")
     channels = _channels(environ, service, installed() if adapters is None else adapters, findings)
-    ingest = read_ingest(environ, channels, findings)
+    cap = read_cap(environ, findings)
+    ingest = read_ingest(environ, channels, findings, cap.trust.anchors if cap else ())
     zones = _zones(service, findings)
-    mine = tuple(problem for problem in findings.problems if problem.key.partition(".")[0] in INGEST)
-    if len(mine) < len(findings.problems) or not (service and api and delivery and feeds and officers and store):
+    mine = tuple(problem for problem in findings.problems if _may_be_left_out(problem.key))
+    if len(mine) < len(findings.problems) or not (
+        service and api and delivery and feeds and officers and store and cap
+    ):
         raise ConfigError(findings.problems)
     return Settings(
         source.file,
@@ -111,7 +129,12 @@ def load_to_start(
         officers,
         ingest,
         mine,
+        cap,
     )
+
+
+def _may_be_left_out(key: str) -> bool:
+    return key.partition(".")[0] in INGEST or key in MAY_FAIL
 
 
 def _sections(findings: Findings) -> None:

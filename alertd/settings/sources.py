@@ -4,14 +4,17 @@ it says comes here."""
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from alertd.cap.trust import NOBODY, Certificate, Trust
 from alertd.ingest.kinds import KINDS, options_of
 from alertd.ingest.readers.received import Options
-from alertd.ingest.source import CAP_FEED, Polled, Pushed, SourceSpec, Subscribed, Way
+from alertd.ingest.source import CAP_FEED, SIGNABLE, Polled, Pushed, SourceSpec, Subscribed, Way
+from alertd.settings.cap import SIGNED, TRUSTED, Signed, read_anchors
 from alertd.settings.coerce import validated
 from alertd.settings.errors import nearest, shown
 from alertd.settings.findings import Findings
@@ -32,9 +35,13 @@ class Common(Section):
     reader: str = Field(description="how what it says is read")
     stale_after: Duration | None = Field(default=None, description='a length of time, e.g. "30m"')
     language: Language | None = Field(default=None, description="what a CAP info without a language speaks")
+    trusted: Path | None = Field(default=None, description=TRUSTED)
+    signed: Signed = Field(default="optional", description=SIGNED)
 
 
-def read_sources(written: object, environ: Mapping[str, str], findings: Findings) -> dict[str, SourceSpec]:
+def read_sources(
+    written: object, environ: Mapping[str, str], findings: Findings, anchors: tuple[Certificate, ...] = ()
+) -> dict[str, SourceSpec]:
     """Those that are valid; what is wrong with the others is among the findings."""
     if not isinstance(written, dict):
         return {}  # said elsewhere
@@ -47,7 +54,7 @@ def read_sources(written: object, environ: Mapping[str, str], findings: Findings
             findings.refuse(key, "is not a table", f'[sources.{name}] with reader = "…"', shown(table))
         else:
             before = len(findings.problems)
-            spec = _source(name, _resolved(table, key, environ, findings), findings)
+            spec = _source(name, _resolved(table, key, environ, findings), anchors, findings)
             if spec is not None and len(findings.problems) == before:  # a secret may be missing
                 sources[name] = spec
     return sources
@@ -65,7 +72,9 @@ def _resolved(table: dict[str, Any], key: Key, environ: Mapping[str, str], findi
     return resolved
 
 
-def _source(name: str, table: dict[str, Any], findings: Findings) -> SourceSpec | None:
+def _source(
+    name: str, table: dict[str, Any], anchors: tuple[Certificate, ...], findings: Findings
+) -> SourceSpec | None:
     key = (_SECTION, name)
     before = len(findings.problems)
     model = _model(name, table.get("reader"), findings)
@@ -84,7 +93,23 @@ def _source(name: str, table: dict[str, Any], findings: Findings) -> SourceSpec 
     if kind == CAP_FEED and not isinstance(way, Polled):
         findings.refuse((*key, "url"), "a feed is polled", 'url = "https://…"')
         return None
-    return SourceSpec(name, kind, options, _anchored(way, findings), _stale(shared, way), shared.language)
+    trust = _trust(kind, shared, anchors, key, findings)
+    return SourceSpec(name, kind, options, _anchored(way, findings), _stale(shared, way), shared.language, trust)
+
+
+def _trust(kind: str, common: Common, anchors: tuple[Certificate, ...], key: Key, findings: Findings) -> Trust:
+    """Of its own, else everybody's."""
+    if kind not in SIGNABLE:
+        for name in sorted({"trusted", "signed"} & common.model_fields_set):
+            wrong = "what this reader reads is never signed by XML Signature"
+            findings.refuse((*key, name), wrong, f"leave it out; the readers of CAP are {', '.join(sorted(SIGNABLE))}")
+        return NOBODY
+    own = read_anchors(common.trusted, (*key, "trusted"), findings)
+    required = common.signed == "required"
+    if required and common.trusted is None and not anchors:
+        wrong = "is missing: nothing can be validly signed where nobody is trusted"
+        findings.refuse((*key, "trusted"), wrong, f"{TRUSTED}; or cap.trusted for all")
+    return Trust(own or anchors, required=required)
 
 
 def _part(table: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, select
 from alertd.domain.alert import AlertState, Scope, Status
 from alertd.domain.delivery import State
 from alertd.domain.problems import NotFound
-from alertd.ports.stores import ChannelPlan, StoredAlert
+from alertd.ports.stores.intake import ChannelPlan, StoredAlert
 from alertd.storage.connect import run
 from alertd.storage.content import load_alert
 from alertd.storage.tables import alert, alert_ancestor, tally

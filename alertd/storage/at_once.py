@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from alertd.domain.blocks import EVERY_BLOCK
 from alertd.domain.times import micros
-from alertd.ports.stores import Claim, NewAlert, Told
+from alertd.ports.stores.intake import NewAlert
+from alertd.ports.stores.work import Claim, Told
 from alertd.storage.connect import insert, run
 from alertd.storage.types import json_text
 

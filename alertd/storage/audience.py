@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from alertd.domain.alert import Purpose
 from alertd.domain.subscriber import Cohort
-from alertd.ports.stores import Target
+from alertd.ports.stores.intake import Target
 from alertd.storage.connect import run, scalar
 from alertd.storage.database import Database
 from alertd.storage.selection import RANKS, Matcher

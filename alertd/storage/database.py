@@ -22,7 +22,7 @@ T = TypeVar("T")
 READERS: Final = 3
 """One of them for urgent reads alone."""
 BUSY_SECONDS: Final = 5.0
-WRITER_CACHE: Final = 32_768  # KiB: more than the pages that planning, claims and receipts of a fan-out are about
+WRITER_CACHE: Final = 16_384  # KiB: about the pages that planning, claims and receipts of a fan-out come back to
 READER_CACHE: Final = 4_096
 
 

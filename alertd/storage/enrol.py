@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Connection
 
-from alertd.ports.stores import Enrolment
+from alertd.ports.stores.subscribers import Enrolment
 from alertd.storage.connect import run, scalar
 from alertd.storage.roster import Entry
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from alertd.domain.alert import Alert
 from alertd.domain.times import micros
-from alertd.ports.stores import Published
+from alertd.ports.stores.reports import Published
 from alertd.storage.connect import run
 from alertd.storage.content import load_alert
 from alertd.storage.database import Database

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from alertd.domain.alert import AlertState
 from alertd.domain.problems import Unauthorized
 from alertd.domain.times import micros
-from alertd.ports.stores import Answer, IdempotencyKey, NewAlert, Stored, StoredAlert
+from alertd.ports.stores.intake import Answer, IdempotencyKey, NewAlert, Stored, StoredAlert
 from alertd.storage import alerts, audit, decide, follow, peers
 from alertd.storage.at_once import claim_posts
 from alertd.storage.connect import insert, run, scalar

@@ -7,7 +7,8 @@ from sqlalchemy import Connection
 
 from alertd.domain.alert import Reference
 from alertd.domain.times import micros
-from alertd.ports.stores import Answer, News, Remembered
+from alertd.ports.stores.intake import Answer
+from alertd.ports.stores.peers import News, Remembered
 from alertd.storage import alerts, audit, peers
 from alertd.storage.database import Database
 from alertd.storage.intake import remember

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from alertd.domain.paging import draft_and_number
 from alertd.domain.times import micros
-from alertd.ports.stores import OpenPage, Undecided
+from alertd.ports.stores.pages import OpenPage, Undecided
 from alertd.storage.connect import run
 from alertd.storage.database import Database
 from alertd.storage.types import instant

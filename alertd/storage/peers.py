@@ -7,7 +7,8 @@ from sqlalchemy import Connection
 
 from alertd.domain.alert import MsgType, Reference
 from alertd.domain.problems import Conflict
-from alertd.ports.stores import Answer, Origin, Remembered
+from alertd.ports.stores.intake import Answer, Origin
+from alertd.ports.stores.peers import Remembered
 from alertd.storage.connect import run
 from alertd.storage.types import json_text
 
@@ -73,5 +74,6 @@ def told(origin: Origin) -> dict[str, Any]:
         "sent": origin.name.sent,
         "fingerprint": origin.fingerprint,
         "signed": origin.signed,
+        "signature": [origin.signature, origin.signature_detail],
         "violations": [[violation.where, violation.message] for violation in origin.violations],
     }

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from alertd.domain.alert import MsgType, Purpose
 from alertd.domain.delivery import State
 from alertd.domain.times import micros
-from alertd.ports.stores import PlanJob, Planned
+from alertd.ports.stores.plan import PlanJob, Planned
 from alertd.storage import plan_sql as sql
 from alertd.storage import selection, tally
 from alertd.storage.completion import close_if_done

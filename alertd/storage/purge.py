@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from alertd.domain.times import micros
-from alertd.ports.stores import Retention
+from alertd.ports.stores.sweep import Retention
 from alertd.storage import audit
 from alertd.storage.connect import run, scalar
 from alertd.storage.database import Database

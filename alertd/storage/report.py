@@ -8,7 +8,8 @@ from sqlalchemy import Connection, Row, Select, select, text, tuple_
 
 from alertd.domain.alert import AlertState
 from alertd.domain.delivery import WAITING, Reason, State
-from alertd.ports.stores import DeliveryRow, LaneDepth, StoredAlert, Tally
+from alertd.ports.stores.intake import StoredAlert
+from alertd.ports.stores.reports import DeliveryRow, LaneDepth, Tally
 from alertd.storage import alerts, tally
 from alertd.storage.database import Database
 from alertd.storage.tables import delivery, endpoint, plan

@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy import Connection
 
 from alertd.domain.alert import WHOLE_TERRITORY
-from alertd.ports.stores import Target
+from alertd.ports.stores.intake import Target
 from alertd.storage.connect import run
 
 RANKS: Final = (1, 2, 3, 4)

@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy import Connection
 
 from alertd.domain.delivery import ARRIVED, PENDING, Event, State, step
-from alertd.ports.stores import Outcome, Outcomes
+from alertd.ports.stores.work import Outcome, Outcomes
 from alertd.storage import leases, tally
 from alertd.storage.completion import close_if_done
 from alertd.storage.connect import run, scalar

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from alertd.domain.subscriber import Subscriber
-from alertd.ports.stores import Enrolment
+from alertd.ports.stores.subscribers import Enrolment
 from alertd.storage import audit, enrol, subscribers
 from alertd.storage.database import Database
 from alertd.storage.roster import Entry, gather

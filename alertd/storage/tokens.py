@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from alertd.domain.problems import Conflict, NotFound
-from alertd.ports.stores import Token
+from alertd.ports.stores.access import Token
 from alertd.storage import audit
 from alertd.storage.connect import run
 from alertd.storage.database import Database

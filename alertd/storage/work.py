@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from alertd.domain.delivery import State
 from alertd.domain.times import micros
-from alertd.ports.stores import Claim, Outcomes, Told
+from alertd.ports.stores.work import Claim, Outcomes, Told
 from alertd.storage import leases, settle, tally
 from alertd.storage import work_sql as sql
 from alertd.storage.completion import close_if_done

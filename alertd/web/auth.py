@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from alertd.core.access import Access, holds
 from alertd.domain.problems import Forbidden
-from alertd.ports.stores import Token
+from alertd.ports.stores.access import Token
 from alertd.web.problems import CHALLENGE, INVALID_TOKEN
 
 BEARER = HTTPBearer(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from alertd.cap.trust import NOBODY, Trust
 from alertd.core.access import Access
 from alertd.core.approve import Approvals
 from alertd.core.channels import Channels
@@ -31,7 +32,8 @@ class FeedTerms:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`service`, `territory` and `feeds` are asked each time, since SIGHUP may change them.
+    """`service`, `territory`, `feeds` and `trust` (in the signatures of peers' documents) are asked each time, since
+    SIGHUP may change them.
 
     `ready` says whether the daemon takes work (False while it stops or the store is refusing), with the reason;
     `concerns` what an operator must see to meanwhile.
@@ -57,3 +59,4 @@ class Services:
     feeds: Callable[[], FeedTerms] = FeedTerms
     documents: Documents = field(default_factory=Documents)
     sources: Sources = NO_SOURCES
+    trust: Callable[[], Trust] = lambda: NOBODY

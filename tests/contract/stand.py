@@ -101,7 +101,7 @@ class Stand:
         await until(lambda: self.provider.ledger.requests >= count)
 
 
-async def until(condition: Callable[[], bool], *, within: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], *, within: float = 60.0) -> None:
     """Wait for a real event; AssertionError where it does not come."""
     end = time.monotonic() + within
     while not condition():

@@ -62,7 +62,7 @@ async def test_cancellation_comes_through_at_once_and_leaves_nothing(stand: Stan
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sending
-    assert time.monotonic() - began < 2.5  # far from any timeout, and yet enough for a busy machine
+    assert time.monotonic() - began < 10  # far from any timeout, and yet enough for a busy machine
     known, taken = dict(book.verdicts), len(page.taken)
     await asyncio.sleep(0.05)
     assert (book.verdicts, len(page.taken)) == (known, taken)

@@ -104,4 +104,4 @@ async def _times_out(hasty: Stand, fault: Fault) -> None:
     await hasty.accepts_again()
     began = time.monotonic()
     assert await hasty.verdict_under(Faults((fault,))) == Retry(Reason.TIMEOUT)
-    assert time.monotonic() - began < TIMEOUT + 2.5
+    assert time.monotonic() - began < TIMEOUT + 20

@@ -27,7 +27,8 @@ from alertd.domain.alert import (
 from alertd.domain.delivery import TRANSITIONS, Event, Reason, State
 from alertd.domain.subscriber import Cohort, Consent, Endpoint, EndpointState, Preference, Subscriber
 from alertd.domain.times import micros
-from alertd.ports.stores import ChannelPlan, Claim, NewAlert, Outcome, Outcomes, StoredAlert, Target
+from alertd.ports.stores.intake import ChannelPlan, NewAlert, StoredAlert, Target
+from alertd.ports.stores.work import Claim, Outcome, Outcomes
 from alertd.storage import Store
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

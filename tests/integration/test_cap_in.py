@@ -29,7 +29,17 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 async def test_a_document_is_sent_under_our_name_and_found_by_its_own(desk: Desk) -> None:
     code, answer = await desk.post(document(), content_type="application/xml; charset=utf-8")
     assert code == 202
-    assert answer.keys() == {"id", "identifier", "sender", "sent", "state", "channels", "links", "violations"}
+    assert answer.keys() == {
+        "id",
+        "identifier",
+        "sender",
+        "sent",
+        "state",
+        "channels",
+        "links",
+        "violations",
+        "signature",
+    }
     assert answer["sender"] == "prova@comune.example.it"
     assert answer["violations"] == []
     await desk.house.settled(answer["id"])

@@ -273,7 +273,7 @@ async def _pusher(context: BrowserContext, page: Page, url: str) -> Any:
 
     tools.on("ServiceWorker.workerRegistrationUpdated", registered)
     await tools.send("ServiceWorker.enable")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         registration = await found
 
     async def deliver(data: str) -> None:
@@ -297,6 +297,6 @@ async def _notifications(page: Page, wanted: str) -> list[dict[str, str]]:
             await new Promise((later) => setTimeout(later, 20));
         }
     }"""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         shown: list[dict[str, str]] = await page.evaluate(script, wanted)
     return shown

@@ -10,14 +10,14 @@ import pytest
 from alertd.app import specs
 from alertd.core import dispatch
 from alertd.domain.delivery import Accepted, Retry
-from alertd.ports.stores import NewAlert, Stored
+from alertd.ports.stores.intake import NewAlert, Stored
 from alertd.sandbox.fake import FakeAdapter
 from alertd.sandbox.faults import Fault, Faults, Kind
 from tests.integration.fake_house import CHANNELS, FakeHouse, alert, fake_house, settings_of
 
 
 async def _until(it: FakeHouse, alert_id: str, channel: str, **wanted: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             now = (await it.receipts(alert_id)).get(channel, {})
             if all(now.get(state) == count for state, count in wanted.items()):

@@ -1,6 +1,7 @@
 """The HTTP/2 sender against a server that misbehaves on purpose: nothing lost, nothing doubled, nothing left behind."""
 
 import asyncio
+import contextlib
 import gc
 import threading
 import tracemalloc
@@ -51,7 +52,7 @@ from tests.support.h2_scripts import (
     Verbose,
     frame,
 )
-from tests.support.h2_server import hostile_server
+from tests.support.h2_server import HostileServer, hostile_server
 
 Make = Callable[[Random], list[Script]]
 WINDOW, STREAMS, TABLE, FRAME = (
@@ -217,14 +218,17 @@ async def test_every_post_has_its_reply(name: str, seed: int, tls: Authority) ->
         burst = Burst(posts(random, count, sizes))
         async with open_pipes(tls, connections=random.choice((1, 2, 4))) as pipes:
             await burst.send(pipes, f"localhost:{server.port}", random)
-            await quiet()
+            await acknowledged(server)
             faithful(server, burst)
         judge(server, burst)
 
 
-async def quiet() -> None:
-    """Let acknowledgements that are on the wire arrive."""
-    await asyncio.sleep(0.02)
+async def acknowledged(server: HostileServer) -> None:
+    """Let acknowledgements that are on the wire arrive; `faithful` says which did not."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(30):
+            while not all(link.gone or link.transport.is_closing() or link.ledger.at_rest for link in server.links):
+                await asyncio.sleep(0.005)
 
 
 CALM = ErrorCodes.ENHANCE_YOUR_CALM

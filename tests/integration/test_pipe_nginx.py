@@ -93,7 +93,7 @@ async def running(keys: Path, log: Path, port: int, *command: str) -> AsyncItera
     devnull = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(*command, stdout=devnull, stderr=devnull)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await listens(port):
                 assert process.returncode is None, "it did not start"
                 await asyncio.sleep(0.02)

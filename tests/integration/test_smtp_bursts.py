@@ -190,7 +190,7 @@ async def test_silence_costs_one_timeout_and_the_others_nothing(mode, stage, fau
         return fault if wanted else None
 
     server = SmtpServer(decide, extensions=MODES[mode])
-    async with before(server, connections=2, timeout=HASTY) as adapter, asyncio.timeout(8):
+    async with before(server, connections=2, timeout=HASTY) as adapter, asyncio.timeout(60):
         verdicts, letter = await send(adapter, parcels(12))
     assert_honest(verdicts, server)
     assert_whole(server, letter)
@@ -210,7 +210,7 @@ async def test_a_relay_that_never_answers_gives_each_its_verdict_within_the_time
         began = loop.time()
         page = ListPage(adapter.render(notices.notice()), parcels(500), before=lambda p, _: page_closes(p, began))
         book = Book(page)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await adapter.send(page, book)
     book.assert_complete()
     assert 0 < len(page.taken) < 500
@@ -287,7 +287,7 @@ async def test_an_emergency_does_not_wait_behind_a_newsletter(mode):
             )
         )
         await server.struck.wait()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             verdicts, _ = await send(adapter, parcels(50))
         assert all(isinstance(v, Accepted) for v in verdicts.values())
         stuck.cancel()
@@ -314,7 +314,7 @@ async def test_cancelling_one_page_leaves_the_other_alone(mode):
         stuck.cancel()
         with pytest.raises(asyncio.CancelledError):
             await stuck
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             verdicts, _ = await fine
     assert_honest(verdicts, server)
     assert all(isinstance(v, Accepted) or v == BROKEN for v in verdicts.values())
@@ -389,7 +389,7 @@ def test_any_mixture_of_refusals_and_breaks(fates, count, connections, concurren
 
     async def run() -> None:
         server = SmtpServer(decide, extensions=MODES[mode], lax=lax, sticky=sticky)
-        async with before(server, connections=connections, concurrency=concurrency) as adapter, asyncio.timeout(15):
+        async with before(server, connections=connections, concurrency=concurrency) as adapter, asyncio.timeout(60):
             verdicts, letter = await send(adapter, parcels(count), replace(notices.notice(text=TRICKY)))
         assert_honest(verdicts, server)
         assert_whole(server, letter)

@@ -53,7 +53,7 @@ class Relay:
         return (self.home / "log").read_text()
 
     def wait_for(self, count: int, what: str) -> None:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while self.said.count(what) < count:
             assert time.monotonic() < end, self.said[-2_000:]
             time.sleep(0.05)

@@ -29,7 +29,7 @@ from alertd.domain.alert import (
 from alertd.domain.delivery import Event, Reason, State
 from alertd.domain.geo import Circle, Point, Polygon
 from alertd.domain.problems import Conflict, Forbidden, NotFound
-from alertd.ports.stores import Answer, IdempotencyKey, Stored
+from alertd.ports.stores.intake import Answer, IdempotencyKey, Stored
 from tests.integration.store_stand import (
     CHAT,
     HOOK,

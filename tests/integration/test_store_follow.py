@@ -4,7 +4,7 @@ from pathlib import Path
 
 from alertd.domain.alert import AlertState, MsgType
 from alertd.domain.delivery import Event, Reason, State
-from alertd.ports.stores import Target
+from alertd.ports.stores.intake import Target
 from alertd.storage import Store
 from tests.integration.store_stand import (
     ALL_BLOCKS,

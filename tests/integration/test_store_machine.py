@@ -18,7 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from alertd.domain.alert import Alert, AlertState, MsgType
 from alertd.domain.delivery import RETRYABLE, Event, Reason
 from alertd.domain.problems import Conflict
-from alertd.ports.stores import Claim, Planned
+from alertd.ports.stores.plan import Planned
+from alertd.ports.stores.work import Claim
 from alertd.storage import Store
 from tests.integration.store_stand import (
     HOOK,

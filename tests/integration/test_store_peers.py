@@ -8,7 +8,8 @@ import pytest
 from alertd.domain.alert import AlertState, MsgType, Reference
 from alertd.domain.problems import Conflict, NotFound
 from alertd.domain.signal import Violation
-from alertd.ports.stores import Answer, IdempotencyKey, News, Origin
+from alertd.ports.stores.intake import Answer, IdempotencyKey, Origin
+from alertd.ports.stores.peers import News
 from tests.integration.store_stand import HOOK, NOW, check_whole, new, opened, sql
 
 NAME = Reference("centro@regione.example.it", "R-1", "2026-11-22T06:00:00+01:00")

@@ -8,7 +8,7 @@ import pytest
 from alertd.domain.alert import Purpose, Severity
 from alertd.domain.problems import Conflict, NotFound
 from alertd.domain.subscriber import Cohort, Consent, Endpoint, EndpointState
-from alertd.ports.stores import Enrolment
+from alertd.ports.stores.subscribers import Enrolment
 from tests.integration.store_stand import HOUR, NOW, SECOND, a_subscriber, mail, opened, sql
 
 

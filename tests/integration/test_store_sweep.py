@@ -5,7 +5,8 @@ from pathlib import Path
 from alertd.domain.alert import AlertState, Purpose
 from alertd.domain.delivery import Event, Reason, State
 from alertd.domain.subscriber import EndpointState
-from alertd.ports.stores import IdempotencyKey, Retention
+from alertd.ports.stores.intake import IdempotencyKey
+from alertd.ports.stores.sweep import Retention
 from tests.integration.store_stand import (
     HOOK,
     HOUR,

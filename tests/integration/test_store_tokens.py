@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from alertd.domain.problems import Conflict, NotFound
-from alertd.ports.stores import Token
+from alertd.ports.stores.access import Token
 from tests.integration.store_stand import HOUR, NOW, opened
 
 

@@ -9,7 +9,7 @@ import pytest
 from alertd.domain.alert import AlertState, MsgType, Purpose, Severity
 from alertd.domain.delivery import Event, Reason, State
 from alertd.domain.subscriber import Cohort, Endpoint, EndpointState
-from alertd.ports.stores import Target
+from alertd.ports.stores.intake import Target
 from alertd.storage.types import clean
 from tests.integration.store_stand import (
     ALL_BLOCKS,

@@ -17,7 +17,7 @@ from tests.acceptance.town import free_port
 
 USER, PASSWORD = "alertd", "correct horse"
 _PLUGINS = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
-_START = 30.0
+_START = 60.0
 
 
 @asynccontextmanager

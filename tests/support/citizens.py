@@ -22,7 +22,10 @@ from alertd.domain.problems import NotFound
 from alertd.domain.subscriber import Cohort, Subscriber
 from alertd.domain.times import micros
 from alertd.ports.adapter import Notice, Service
-from alertd.ports.stores import Enrolment, Published, StoredAlert, Token
+from alertd.ports.stores.access import Token
+from alertd.ports.stores.intake import StoredAlert
+from alertd.ports.stores.reports import Published
+from alertd.ports.stores.subscribers import Enrolment
 from alertd.ports.territory import Zone
 from alertd.web import problems, public
 from alertd.web.api import subscribers as subscribers_api

@@ -70,6 +70,11 @@ class Ledger:
         """Whether every SETTINGS frame was acknowledged."""
         return not self._unacked
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether the client owes us no acknowledgement."""
+        return self.settled and not self.pings
+
     def window(self, stream: int) -> int:
         """What the client may still send on the stream."""
         return self.initial_window + self._given.get(stream, 0)

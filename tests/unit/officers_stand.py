@@ -25,7 +25,8 @@ from alertd.domain.delivery import State
 from alertd.domain.subscriber import Cohort, Endpoint
 from alertd.identity import new_id
 from alertd.ports.adapter import Service
-from alertd.ports.stores import StoredAlert, Token
+from alertd.ports.stores.access import Token
+from alertd.ports.stores.intake import StoredAlert
 from alertd.storage import Store
 from alertd.territory import load_territory
 from tests.integration.store_stand import NOW, a_subscriber, opened, plan_all, sent

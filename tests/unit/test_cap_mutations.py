@@ -11,8 +11,8 @@ from alertd.cap.reader import read
 from alertd.cap.signature import Seal, verify
 from alertd.cap.writer import write
 from alertd.domain.alert import Status
+from tests.support.cap_signers import AT
 from tests.unit.cap_samples import SAMPLES, alert, info
-from tests.unit.test_cap_signature import AT
 
 _BITS = (
     *(
@@ -137,7 +137,7 @@ def survives(seeds: list[bytes], numbers: range) -> Iterator[bool]:
                     assert isinstance(found.alert.status, Status)
                     _written(found.alert)
             if not seed % 10:
-                assert verify(data, trusted=b"", at=AT).seal is not Seal.VALID
+                assert verify(data, trusted=(), at=AT).seal is not Seal.VALID
         except (AssertionError, Refused, Exception) as error:
             raise AssertionError(f"seed {seed}: {error!r}\n{data[:3000]!r}") from error
         assert reading.alerts or any(violation.fatal for violation in reading.every_violation())

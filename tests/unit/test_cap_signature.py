@@ -1,74 +1,43 @@
 """Signatures: none, valid, invalid and unverifiable are told apart; only what was signed is handed on; ours are valid."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
 
 from alertd.cap.reader import read
 from alertd.cap.rules import check
-from alertd.cap.signature import Seal, detect, sign, verify
+from alertd.cap.signature import Seal, detect, verify
 from alertd.cap.writer import write
 from alertd.domain.alert import Alert
+from tests.support.cap_signers import AT, Signer, classic, elliptic
 from tests.unit.cap_samples import SCHEMA, sample
 from tests.unit.test_cap_writer import INFO, PLAIN, changed
 
-AT = datetime(2026, 11, 22, 6, tzinfo=UTC)
 ALERT: Alert = changed(PLAIN, info=(changed(INFO, headline="Allerta"),))  # type: ignore[assignment]
-Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
-
-
-class Signer:
-    """A key and its certificate, of its own or of an authority."""
-
-    def __init__(self, key: Key, name: str, authority: "Signer | None" = None, *, ca: bool = False) -> None:
-        self.key, self.name = key, x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        issuer = authority or self
-        usage = x509.KeyUsage(not ca, False, False, False, False, ca, ca, False, False)
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(self.name)
-            .issuer_name(issuer.name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(AT - timedelta(days=1))
-            .not_valid_after(AT + timedelta(days=30))
-            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-            .add_extension(usage, critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName("comune.example.it")]), critical=False)
-        )
-        self.certificate = builder.sign(issuer.key, hashes.SHA256())
-        self.pem = self.certificate.public_bytes(Encoding.PEM)
-        self.key_pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 @pytest.fixture(scope="module")
 def town() -> Signer:
-    return Signer(ec.generate_private_key(ec.SECP256R1()), "Comune")
+    return elliptic()
 
 
 @pytest.fixture(scope="module")
 def stranger() -> Signer:
-    return Signer(rsa.generate_private_key(65537, 2048), "Somebody")
+    return classic("Somebody")
 
 
 @pytest.fixture(scope="module")
 def signed(town: Signer) -> bytes:
-    return sign(write(ALERT), town.key_pem, town.pem)
+    return town.sign(write(ALERT))
 
 
 def test_what_we_sign_is_valid_everywhere(town: Signer, stranger: Signer) -> None:
     for signer in (town, stranger):
-        document = sign(write(ALERT), signer.key_pem, signer.pem)
+        document = signer.sign(write(ALERT))
         assert document.rstrip().endswith(b"</alert>")
-        found = verify(document, trusted=signer.pem, at=AT)
+        found = verify(document, trusted=signer.trusted, at=AT)
         assert (found.seal, found.reason) == (Seal.VALID, signer.certificate.subject.rfc4514_string())
         assert found.document is not None
         assert read(found.document).alerts == read(document).alerts == read(write(ALERT)).alerts
@@ -81,21 +50,21 @@ def test_what_we_sign_is_valid_everywhere(town: Signer, stranger: Signer) -> Non
 def test_an_authority_vouches(stranger: Signer) -> None:
     root = Signer(ec.generate_private_key(ec.SECP256R1()), "Authority", ca=True)
     leaf = Signer(ec.generate_private_key(ec.SECP384R1()), "Office", root)
-    document = sign(write(ALERT), leaf.key_pem, leaf.pem)
-    assert verify(document, trusted=root.pem, at=AT).seal is Seal.VALID
-    assert verify(document, trusted=stranger.pem, at=AT).seal is Seal.UNVERIFIABLE
-    assert verify(document, trusted=root.pem, at=AT + timedelta(days=60)).seal is Seal.UNVERIFIABLE
+    document = leaf.sign(write(ALERT))
+    assert verify(document, trusted=root.trusted, at=AT).seal is Seal.VALID
+    assert verify(document, trusted=stranger.trusted, at=AT).seal is Seal.UNVERIFIABLE
+    assert verify(document, trusted=root.trusted, at=AT + timedelta(days=60)).seal is Seal.UNVERIFIABLE
 
 
 def test_nobody_trusted(signed: bytes, stranger: Signer) -> None:
-    for trusted in (b"", stranger.pem):
+    for trusted in ((), stranger.trusted):
         found = verify(signed, trusted=trusted, at=AT)
         assert (found.seal, found.document) == (Seal.UNVERIFIABLE, None)
         assert "CN=Comune" in found.reason
 
 
 def test_no_signature() -> None:
-    assert verify(write(ALERT), trusted=b"", at=AT).seal is Seal.NONE
+    assert verify(write(ALERT), trusted=(), at=AT).seal is Seal.NONE
     assert not detect(etree.fromstring(write(ALERT)))
 
 
@@ -103,12 +72,12 @@ def test_no_signature() -> None:
 def test_a_changed_word_is_invalid_whoever_is_trusted(signed: bytes, town: Signer, trust: bool) -> None:
     changed_ = signed.replace(b"Actual", b"Test")
     assert changed_ != signed
-    found = verify(changed_, trusted=town.pem if trust else b"", at=AT)
+    found = verify(changed_, trusted=town.trusted if trust else (), at=AT)
     assert (found.seal, found.document) == (Seal.INVALID, None)
 
 
 def test_a_certificate_that_expired(signed: bytes, town: Signer) -> None:
-    found = verify(signed, trusted=town.pem, at=AT + timedelta(days=31))
+    found = verify(signed, trusted=town.trusted, at=AT + timedelta(days=31))
     assert found.seal is Seal.UNVERIFIABLE
     assert "expired" in found.reason
 
@@ -128,13 +97,13 @@ def test_wrapping_never_makes_a_forgery_valid(signed: bytes, town: Signer) -> No
     twice = signed.replace(mark, mark + mark)
     moved = signed.replace(mark, b"").replace(b"</info>", mark + b"</info>")
     for data in (around, inside, by_id, envelope, twice, moved, forged.replace(b"</alert>", mark + b"</alert>")):
-        found = verify(data, trusted=town.pem, at=AT)
+        found = verify(data, trusted=town.trusted, at=AT)
         assert found.seal in {Seal.INVALID, Seal.UNVERIFIABLE}
         assert found.document is None
 
 
 def test_comments_are_not_part_of_what_was_signed(signed: bytes, town: Signer) -> None:
-    found = verify(signed.replace(b"<event>Temp", b"<event>Temp<!-- x -->"), trusted=town.pem, at=AT)
+    found = verify(signed.replace(b"<event>Temp", b"<event>Temp<!-- x -->"), trusted=town.trusted, at=AT)
     assert found.document is not None
     assert b"<!--" not in found.document
     assert read(found.document).alerts[0].info[0].event == "Temporali"
@@ -154,34 +123,20 @@ def test_comments_are_not_part_of_what_was_signed(signed: bytes, town: Signer) -
 )
 def test_odd_signatures_are_no_crash_and_never_valid(signed: bytes, town: Signer, change: tuple[bytes, bytes]) -> None:
     assert change[0] in signed
-    found = verify(signed.replace(*change), trusted=town.pem, at=AT)
+    found = verify(signed.replace(*change), trusted=town.trusted, at=AT)
     assert found.seal in {Seal.INVALID, Seal.UNVERIFIABLE}
     assert found.reason
 
 
 def test_a_doctype_is_not_verified(signed: bytes, town: Signer) -> None:
-    found = verify(signed.replace(b"<alert", b"<!DOCTYPE alert><alert", 1), trusted=town.pem, at=AT)
+    found = verify(signed.replace(b"<alert", b"<!DOCTYPE alert><alert", 1), trusted=town.trusted, at=AT)
     assert found.seal is Seal.UNVERIFIABLE
     assert "DOCTYPE" in found.reason
 
 
 @pytest.mark.parametrize("name", ["google/canada_signed.cap", "invalid/earthquake_signed.cap"])
 def test_real_signatures_with_sha1_are_unverifiable(name: str) -> None:
-    assert verify(sample(name), trusted=b"", at=AT).seal is Seal.UNVERIFIABLE
-
-
-def test_keys_that_cannot_sign_are_named(town: Signer, stranger: Signer) -> None:
-    wrong = ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    for key, certificate, says in (
-        (b"x", town.pem, "the key"),
-        (wrong, town.pem, "RSA or on an elliptic curve"),
-        (town.key_pem, b"x", "certificate is not in PEM"),
-        (town.key_pem, stranger.pem, "not that of the key"),
-    ):
-        with pytest.raises(ValueError, match=says):
-            sign(write(ALERT), key, certificate)
-    with pytest.raises(ValueError, match="cannot be signed"):
-        sign(b"<!DOCTYPE a><a/>", town.key_pem, town.pem)
+    assert verify(sample(name), trusted=(), at=AT).seal is Seal.UNVERIFIABLE
 
 
 def test_what_we_sign_breaks_no_rule(signed: bytes) -> None:

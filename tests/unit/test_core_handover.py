@@ -13,7 +13,9 @@ from alertd.core.letters import Letters
 from alertd.core.open_channel import OpenChannel
 from alertd.domain.alert import AlertState
 from alertd.domain.problems import Unavailable
-from alertd.ports.stores import Claim, ReportStore, StoredAlert, Told, WorkStore
+from alertd.ports.stores.intake import StoredAlert
+from alertd.ports.stores.reports import ReportStore
+from alertd.ports.stores.work import Claim, Told, WorkStore
 from tests.integration.store_stand import HOUR, NOW, an_alert
 from tests.support.clock import ManualClock, settle_down
 

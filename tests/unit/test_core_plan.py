@@ -10,7 +10,7 @@ import structlog
 
 from alertd.core.fittings import Fittings
 from alertd.core.plan import OLDEST_EVERY, Planner
-from alertd.ports.stores import PlanJob, Planned, PlanStore
+from alertd.ports.stores.plan import PlanJob, Planned, PlanStore
 from tests.support.clock import ManualClock, settle_down
 
 

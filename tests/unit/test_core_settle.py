@@ -28,7 +28,7 @@ from alertd.domain.delivery import (
 )
 from alertd.domain.problems import Unavailable
 from alertd.domain.retry import RetryPolicy
-from alertd.ports.stores import Claim, Outcome, Outcomes
+from alertd.ports.stores.work import Claim, Outcome, Outcomes
 from tests.support.clock import START, ManualClock
 
 DEADLINE = START + timedelta(hours=1)

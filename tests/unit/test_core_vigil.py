@@ -13,7 +13,7 @@ from alertd.core.fittings import Fittings
 from alertd.core.page import GatedPage
 from alertd.core.vigil import LEASE, ROUND, STUCK, Vigil
 from alertd.domain.problems import Unavailable
-from alertd.ports.stores import WorkStore
+from alertd.ports.stores.work import WorkStore
 from tests.support.clock import START, ManualClock
 
 

@@ -19,7 +19,7 @@ from alertd.domain.delivery import State
 from alertd.domain.paging import draft_and_number, ending_id, next_due, page_id
 from alertd.domain.subscriber import Cohort
 from alertd.ports.adapter import Traits
-from alertd.ports.stores import NewAlert
+from alertd.ports.stores.intake import NewAlert
 from tests.integration.store_stand import NOW, an_alert, new, sql
 from tests.support.clock import ManualClock
 from tests.unit.officers_stand import CARRIERS, OFFICER, Desk, a_desk, river
@@ -329,7 +329,7 @@ def written(folder: Path, statement: str, *parameters: object) -> None:
 
 
 async def _until(desk: Desk, count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(await desk.pages()) < count:
             await asyncio.sleep(0.002)
 

@@ -4,7 +4,7 @@ import base64
 import hmac
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -196,20 +196,20 @@ def signed(
 @pytest.mark.parametrize(
     ("status", "body", "headers"),
     [
-        (204, b"{}", signed(b"{}")),
-        (400, b"no", signed(b"no")),
-        (401, b"{}", {}),
-        (401, b"{ }", signed(b"{}")),
-        (401, b"{}", signed(b"{}", key=b"other")),
-        (401, b"{}", signed(b"{}", at=0)),
-        (401, b"{}", {**signed(b"{}"), "webhook-id": "m2"}),
+        (204, b"{}", lambda: signed(b"{}")),
+        (400, b"no", lambda: signed(b"no")),
+        (401, b"{}", dict),
+        (401, b"{ }", lambda: signed(b"{}")),
+        (401, b"{}", lambda: signed(b"{}", key=b"other")),
+        (401, b"{}", lambda: signed(b"{}", at=0)),
+        (401, b"{}", lambda: {**signed(b"{}"), "webhook-id": "m2"}),
     ],
 )
-async def test_webhook_signatures(status: int, body: bytes, headers: dict[str, str]) -> None:
+async def test_webhook_signatures(status: int, body: bytes, headers: Callable[[], dict[str, str]]) -> None:
     async with (
         HookReceiver("127.0.0.1", 0, secret=SECRET) as hook,
         aiohttp.ClientSession() as session,
-        session.post(hook.url, data=body, headers=headers) as response,
+        session.post(hook.url, data=body, headers=headers()) as response,
     ):
         assert response.status == status
         assert hook.ledger.messages == (status == 204)

@@ -13,7 +13,7 @@ from alertd.domain.delivery import State
 from alertd.domain.problems import Forbidden
 from alertd.domain.subscriber import Cohort, Consent, Endpoint, Preference, Subscriber
 from alertd.domain.times import micros
-from alertd.ports.stores import Target
+from alertd.ports.stores.intake import Target
 from alertd.storage.addresses import address_key
 from alertd.storage.connect import path_of
 from alertd.storage.problems import StoreMisconfigured, as_unavailable

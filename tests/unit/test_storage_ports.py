@@ -4,35 +4,46 @@ import inspect
 
 import pytest
 
-from alertd.ports import stores
+from alertd.ports.stores.access import TokenStore
+from alertd.ports.stores.intake import IntakeStore
+from alertd.ports.stores.kept import KeptStore
+from alertd.ports.stores.pages import PagerStore
+from alertd.ports.stores.peers import PeerStore
+from alertd.ports.stores.plan import PlanStore
+from alertd.ports.stores.reports import FeedStore, ReportStore
+from alertd.ports.stores.subscribers import SubscriberStore
+from alertd.ports.stores.sweep import SweepStore
+from alertd.ports.stores.work import WorkStore
 from alertd.storage import Store
 
 PORTS = [
-    stores.IntakeStore,
-    stores.PagerStore,
-    stores.PeerStore,
-    stores.PlanStore,
-    stores.WorkStore,
-    stores.SweepStore,
-    stores.FeedStore,
-    stores.ReportStore,
-    stores.SubscriberStore,
-    stores.TokenStore,
+    IntakeStore,
+    PagerStore,
+    PeerStore,
+    PlanStore,
+    WorkStore,
+    SweepStore,
+    FeedStore,
+    ReportStore,
+    SubscriberStore,
+    KeptStore,
+    TokenStore,
 ]
 
 
 def _is_each(store: Store) -> None:
     """Never called: mypy reads it."""
-    _intake: stores.IntakeStore = store
-    _pager: stores.PagerStore = store
-    _peers: stores.PeerStore = store
-    _plan: stores.PlanStore = store
-    _work: stores.WorkStore = store
-    _sweep: stores.SweepStore = store
-    _feeds: stores.FeedStore = store
-    _report: stores.ReportStore = store
-    _subscribers: stores.SubscriberStore = store
-    _tokens: stores.TokenStore = store
+    _intake: IntakeStore = store
+    _pager: PagerStore = store
+    _peers: PeerStore = store
+    _plan: PlanStore = store
+    _work: WorkStore = store
+    _sweep: SweepStore = store
+    _feeds: FeedStore = store
+    _report: ReportStore = store
+    _subscribers: SubscriberStore = store
+    _kept: KeptStore = store
+    _tokens: TokenStore = store
 
 
 def _asked(port: type) -> dict[str, object]:

@@ -158,9 +158,9 @@ def test_a_large_polygon_is_settled_quickly(florence: MappedTerritory) -> None:
     area = Area("", polygons=(Polygon((*ring, ring[0])),))
     best = math.inf
     for _ in range(10):
-        began = time.perf_counter()
+        began = time.thread_time()
         zones = florence.settle(area).zones
-        best = min(best, time.perf_counter() - began)
+        best = min(best, time.thread_time() - began)
     assert len(zones) > 20
     assert best < 0.1, f"{best * 1e3:.0f} ms"  # 8 to 17 ms measured; the bound is for a busy machine
 

@@ -38,7 +38,9 @@ from alertd.domain.audit import GENESIS, AuditEntry, chain_hash
 from alertd.domain.delivery import Reason, State
 from alertd.domain.problems import NotFound, Unavailable
 from alertd.ports.adapter import Service
-from alertd.ports.stores import DeliveryRow, StoredAlert, Tally, Token
+from alertd.ports.stores.access import Token
+from alertd.ports.stores.intake import StoredAlert
+from alertd.ports.stores.reports import DeliveryRow, Tally
 from alertd.web.main import create_app
 from alertd.web.services import Services
 

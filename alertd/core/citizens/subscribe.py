@@ -22,7 +22,7 @@ from alertd.domain.alert import WHOLE_TERRITORY
 from alertd.domain.problems import Conflict, Invalid, NotFound, Problem
 from alertd.domain.subscriber import Cohort, Consent, Endpoint, Preference, Subscriber
 from alertd.ports.clock import Clock
-from alertd.ports.stores import SubscriberStore
+from alertd.ports.stores.subscribers import SubscriberStore
 from alertd.ports.territory import Territory
 
 BATCH: Final = 1_000

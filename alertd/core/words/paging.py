@@ -14,7 +14,7 @@ from alertd.domain.alert import Alert, AlertState, Area, Info, Urgency
 from alertd.domain.blocks import MAX_BLOCKS, infos_for
 from alertd.domain.texts import LIMITS
 from alertd.ports.adapter import Service
-from alertd.ports.stores import StoredAlert
+from alertd.ports.stores.intake import StoredAlert
 
 _EVERY_BLOCK: Final = 2**MAX_BLOCKS - 1
 _TOLD: Final = 3

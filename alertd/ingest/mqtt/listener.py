@@ -17,7 +17,7 @@ from structlog.typing import FilteringBoundLogger
 
 from alertd.domain.signal import Heard, Signal, Violation
 from alertd.ingest.gauges import Gauges
-from alertd.ingest.hearing import AT_ONCE, Hearing
+from alertd.ingest.hearing import Hearing
 from alertd.ingest.mqtt import wire
 from alertd.ingest.mqtt.link import MOST_BYTES, Link, Lost, opened
 from alertd.ingest.mqtt.topics import Wanted
@@ -63,6 +63,7 @@ class Listener:
         self._log = log
         name = hearing.spec.name
         self._dropped = gauges.dropped.labels(name).inc
+        self._brief = hearing.brief
         self._wanted = Wanted(way.topics)
         self._told = False
         self._client_id = way.client_id or f"alertd-{re.sub('[^a-z0-9]', '', name)}"
@@ -127,7 +128,7 @@ class Listener:
         until = self._clock.monotonic() + SLICE
         batch = _Batch()
         for packet in link.stream.packets():
-            if isinstance(packet, Publish) and len(packet.payload) <= AT_ONCE and self._wanted(packet.topic):
+            if isinstance(packet, Publish) and self._brief(packet.payload) and self._wanted(packet.topic):
                 batch.add(packet.packet, self._heard(packet, self._clock.now()))
             else:
                 await self._settle(link, batch)
@@ -148,7 +149,7 @@ class Listener:
             return _unread(message.topic, f"a fault of ours: {type(error).__name__}")
 
     async def _seldom(self, link: Link, packet: Packet) -> None:
-        """What is large is read off the loop; what is too large is refused unread and counted."""
+        """What takes long is read off the loop; what is too large is refused unread and counted."""
         batch = _Batch()
         match packet:
             case Publish(topic=topic) | Oversize(topic=topic) if not self._wanted(topic):

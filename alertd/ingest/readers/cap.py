@@ -12,8 +12,9 @@ from hashlib import sha256
 from typing import Final
 
 from alertd.cap.check import checked
+from alertd.cap.proving import Proven, read_proven
 from alertd.cap.reader import Found
-from alertd.cap.reader import read as read_document
+from alertd.cap.trust import NOBODY, Trust
 from alertd.domain.alert import Alert, Area, Info, MsgType, Pair, Reference, ResponseType, Status, last_expiry
 from alertd.domain.signal import Heard, Signal
 from alertd.domain.texts import LIMITS
@@ -47,15 +48,32 @@ def read(payload: bytes, config: Config, received: Received) -> Heard:
 
 
 def signals_in(
-    payload: bytes, config: Config, received: Received, *, language: str | None = None, locate: Locate = nowhere
+    payload: bytes,
+    config: Config,
+    received: Received,
+    *,
+    language: str | None = None,
+    locate: Locate = nowhere,
+    trust: Trust = NOBODY,
 ) -> Heard:
-    """The same, with the places its shapes touch."""
-    reading = read_document(payload, language=language)
-    notes = Notes()
+    """The same, with the places its shapes touch; of a signature that holds, what was signed and nothing else."""
+    proven = read_proven(payload, trust, received.at, language=language)
+    reading, notes = proven.reading, Notes()
+    if proven.doubt:
+        notes.odd("signature", proven.doubt)
     wrong = [*reading.violations, *(violation for found in reading.found for violation in checked(found))]
     for violation in wrong:
         (notes.lost if violation.fatal else notes.odd)(violation.where, violation.message)
-    return notes.heard(signal for found in reading.found for signal in _of(found, config, received, locate))
+    said = (signal for found in reading.found for signal in _of(found, config, received, locate))
+    return notes.heard(marked(signal, proven) for signal in said)
+
+
+def marked(signal: Signal, proven: Proven) -> Signal:
+    """The signal with what is known of its document's signature; set apart where that does not prove it."""
+    if not proven.said:
+        return signal
+    signal = signal._replace(signature=proven.said, unproven=bool(proven.doubt))
+    return signal._replace(key=signal.apart(signal.key))
 
 
 def _of(found: Found, config: Config, received: Received, locate: Locate) -> Iterator[Signal]:

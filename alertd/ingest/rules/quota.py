@@ -18,9 +18,20 @@ class Decided(NamedTuple):
     why: tuple[str, ...] = ()
 
 
-def decide(rule: Rule, memory: Memory, severity: Severity | None, now: Moment, *, doubtful: bool = False) -> Decided:
+def decide(
+    rule: Rule,
+    memory: Memory,
+    severity: Severity | None,
+    now: Moment,
+    *,
+    doubtful: bool = False,
+    unproven: bool = False,
+) -> Decided:
     if rule.action is Action.DRAFT or rule.hourly_cap is None:
         return Decided(Action.DRAFT, memory)
+    if unproven:
+        why = "a draft, not sent: no valid signature proves whose word it is, so an officer decides"
+        return Decided(Action.DRAFT, memory, (why,))
     if doubtful:
         why = "a draft, not sent: a part of the message could not be read, so an officer decides"
         return Decided(Action.DRAFT, memory, (why,))

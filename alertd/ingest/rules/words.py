@@ -56,11 +56,12 @@ def reading(signal: Signal) -> str:
 
 
 def saying(signal: Signal) -> str:
-    """`dpc said "Temporali" (gialla, Moderate) for Tosc-A1 at …`."""
+    """`dpc said "Temporali" (gialla, Moderate) for Tosc-A1 at …, signature valid: CN=…`."""
     parts = [word for word in (signal.colour, signal.severity, signal.phase) if word]
     if signal.value is not None:
         parts.append(amount(signal.value, clean(signal.unit)))
     graded = f" ({', '.join(map(clean, parts))})" if parts else ""
     where = f" for {clean(', '.join(signal.zones))}" if signal.zones else ""
     about = clean(signal.event or signal.headline or signal.key)
-    return f'{signal.source} said "{about}"{graded}{where} at {moment(signal.at)}'
+    signed = f", signature {clean(signal.signature)}" if signal.signature else ""
+    return f'{signal.source} said "{about}"{graded}{where} at {moment(signal.at)}{signed}'

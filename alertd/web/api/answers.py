@@ -1,5 +1,7 @@
 """What callers get back: the shapes of CONTRACT's answers."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from alertd.domain.alert import (
@@ -50,6 +52,13 @@ class Links(Answer):
     page: str
 
 
+class SignatureAnswer(Answer):
+    """Of a CAP document (XML Signature)."""
+
+    result: Literal["none", "valid", "unverifiable"]
+    detail: str = Field(description="Who signed it, or why that cannot be said")
+
+
 class AcceptedAnswer(Answer):
     """The alert is durable: it survives kill -9 and power loss."""
 
@@ -65,6 +74,7 @@ class AcceptedAnswer(Answer):
     violations: list[Fault] = Field(
         default_factory=list, description="Only of a CAP document: what it should have said otherwise"
     )
+    signature: SignatureAnswer | None = Field(default=None, description="Only of a CAP document")
 
 
 class Pair(Answer):

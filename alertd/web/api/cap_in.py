@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from email.message import EmailMessage
 from hashlib import sha256
 
@@ -10,12 +11,15 @@ from lxml import etree
 from starlette.exceptions import HTTPException
 
 from alertd.cap.check import checked
-from alertd.cap.reader import Found, Reading, read
+from alertd.cap.proving import read_proven
+from alertd.cap.reader import Found, Reading
+from alertd.cap.signature import Seal
+from alertd.cap.trust import Trust
 from alertd.core.peers import Message
 from alertd.domain.alert import MsgType, Reference
 from alertd.domain.problems import Invalid, Problem
 from alertd.domain.signal import Violation
-from alertd.ports.stores import Origin
+from alertd.ports.stores.intake import Origin
 
 MAX_TOLD = 50
 """Violations that are kept and told; a broken generator breaks every line alike."""
@@ -26,10 +30,11 @@ _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _WHOLE_OR_NOTHING = frozenset({MsgType.ALERT, MsgType.UPDATE})
 
 
-async def message_of(raw: bytes, content_type: str) -> Message:
-    """In a thread, for a large document takes long to read. Raises Invalid, HTTPException 415."""
+async def message_of(raw: bytes, content_type: str, trust: Trust, at: datetime) -> Message:
+    """In a thread, for a large document takes long to read, and a signature to verify. Raises Invalid, also where the
+    signature is not what `trust` asks for, HTTPException 415."""
     charset = _charset_of(content_type)
-    return await asyncio.to_thread(_message, raw, charset)
+    return await asyncio.to_thread(_message, raw, charset, trust, at)
 
 
 def loc_of(violation: Violation) -> tuple[str, str]:
@@ -37,8 +42,11 @@ def loc_of(violation: Violation) -> tuple[str, str]:
     return "body", violation.where
 
 
-def _message(raw: bytes, charset: str | None) -> Message:
-    found = _only(read(_decoded(raw, charset)))
+def _message(raw: bytes, charset: str | None, trust: Trust, at: datetime) -> Message:
+    proven = read_proven(_decoded(raw, charset), trust, at)
+    found = _only(proven.reading)
+    if proven.doubt:
+        raise Invalid(Problem(("body", "signature"), proven.doubt))
     violations = checked(found)
     fatal = [violation for violation in violations if violation.fatal]
     alert = found.alert
@@ -49,7 +57,9 @@ def _message(raw: bytes, charset: str | None) -> Message:
         msg_type=alert.msg_type,
         fingerprint=_fingerprint(found.element),
         document=raw,
-        signed=found.signed,
+        signed=proven.verified.seal is not Seal.NONE,
+        signature=proven.verified.seal,
+        signature_detail=proven.verified.reason,
         violations=_bounded(violations),
     )
     return Message(alert, origin, whole=not fatal)

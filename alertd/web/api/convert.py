@@ -6,7 +6,8 @@ from alertd.core.report import Receipts
 from alertd.core.submission import Submission
 from alertd.domain.alert import Alert, Area, Info, MsgType, Pair, Resource
 from alertd.domain.delivery import State
-from alertd.ports.stores import StoredAlert, Tally
+from alertd.ports.stores.intake import StoredAlert
+from alertd.ports.stores.reports import Tally
 from alertd.web.api import answers
 from alertd.web.api.schemas import AlertIn, AreaIn, InfoIn, PairIn, ResourceIn
 

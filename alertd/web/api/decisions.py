@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from alertd.ports.stores import Token
+from alertd.ports.stores.access import Token
 from alertd.web.api import body, docs
 from alertd.web.api.answers import AlertAnswer, Requeued
 from alertd.web.api.convert import alert_answer

@@ -8,7 +8,8 @@ from starlette.responses import Response
 from alertd.core.access import holds
 from alertd.domain.delivery import State
 from alertd.domain.subscriber import mask
-from alertd.ports.stores import DeliveryRow, Token
+from alertd.ports.stores.access import Token
+from alertd.ports.stores.reports import DeliveryRow
 from alertd.web.api import cursor, docs
 from alertd.web.api.answers import DeliveryAnswer, DeliveryList, ReceiptsAnswer
 from alertd.web.api.convert import receipts_answer

@@ -15,7 +15,7 @@ from alertd.domain.alert import Status
 from alertd.domain.problems import Invalid, Problem
 from alertd.domain.signal import Heard, Violation
 from alertd.ports.source import SourceStatus
-from alertd.ports.stores import Token
+from alertd.ports.stores.access import Token
 from alertd.web.api import body, docs
 from alertd.web.api.answers import Answer
 from alertd.web.api.reply import reply

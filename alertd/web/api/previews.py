@@ -13,7 +13,7 @@ from alertd.core.preview import ChannelPreview, Preview
 from alertd.core.submission import Submission
 from alertd.domain.alert import MsgType
 from alertd.domain.problems import Invalid, Problem
-from alertd.ports.stores import Token
+from alertd.ports.stores.access import Token
 from alertd.web.api import body, cap_in, docs
 from alertd.web.api.answers import Answer
 from alertd.web.api.convert import submission_of
@@ -68,7 +68,9 @@ def router(services: Services) -> APIRouter:
             allow_mode(token, wanted.status)
             submission = submission_of(wanted, wanted.msg_type, services.service().languages[0])
         else:
-            message = await cap_in.message_of(raw, request.headers["content-type"])
+            message = await cap_in.message_of(
+                raw, request.headers["content-type"], services.trust(), services.clock.now()
+            )
             submission = _of_document(message, services)
         return reply(_answer(await services.previews.preview(submission, token=token)))
 

@@ -16,7 +16,8 @@ from alertd.core.submission import Accepted
 from alertd.domain.alert import MsgType
 from alertd.domain.problems import Invalid, Problem
 from alertd.domain.signal import Violation
-from alertd.ports.stores import Token
+from alertd.ports.stores.access import Token
+from alertd.ports.stores.intake import Origin
 from alertd.web.api import body, cap_in, docs
 from alertd.web.api.answers import AcceptedAnswer
 from alertd.web.api.convert import infos_of, links_of, submission_of
@@ -59,7 +60,8 @@ def sender(services: Services) -> Endpoint:
         by its msgType. It is published under an identity of ours; its own is kept. The same document again is
         answered as before, another one of the same sender, identifier and sent is 409; so is an Update or a Cancel
         of what was already followed, and one of what is not known is 404. An Ack or an Error is noted: the answer
-        speaks of the alert it is about, and nothing is sent.
+        speaks of the alert it is about, and nothing is sent. `signature` says what its signature was found to be; one
+        that is invalid is refused with 422, and so is any but a valid one where `[cap] signed = "required"`.
         """
         access = services.access
         replays = "idempotency-key" in request.headers or not body.is_json(request)
@@ -76,10 +78,11 @@ def sender(services: Services) -> Endpoint:
         raw = await body.read(request)
         idempotency = body.idempotency_of(request, raw)
         if kind != body.JSON:
-            message = await cap_in.message_of(raw, request.headers["content-type"])
-            answer = await services.peers.take(
-                message, token=token, idempotency=idempotency, answering=_answering(services.service().public_url)
+            message = await cap_in.message_of(
+                raw, request.headers["content-type"], services.trust(), services.clock.now()
             )
+            answering = _answering(services.service().public_url, message.origin)
+            answer = await services.peers.take(message, token=token, idempotency=idempotency, answering=answering)
             return Response(answer, 202, media_type=JSON)
         wanted = body.parse(raw, AlertIn)
         allow_mode(token, wanted.status)
@@ -183,10 +186,12 @@ def _encoder(public_url: str) -> Encode:
     return lambda accepted: orjson.dumps(_told(accepted, public_url))
 
 
-def _answering(public_url: str) -> Answering:
+def _answering(public_url: str, origin: Origin) -> Answering:
+    signature = {"result": origin.signature, "detail": origin.signature_detail}
+
     def answer(accepted: Accepted, violations: Sequence[Violation]) -> bytes:
         told = [{"loc": list(cap_in.loc_of(one)), "msg": one.message} for one in violations]
-        return orjson.dumps({**_told(accepted, public_url), "violations": told})
+        return orjson.dumps({**_told(accepted, public_url), "violations": told, "signature": signature})
 
     return answer
 

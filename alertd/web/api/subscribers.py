@@ -15,7 +15,7 @@ from alertd.core.citizens.subscriber_form import SubscriberForm, SubscriberPatch
 from alertd.core.citizens.transfer import read_ndjson, write_ndjson
 from alertd.core.citizens.transfer_csv import read_csv, write_csv
 from alertd.domain.problems import NotFound
-from alertd.ports.stores import Token
+from alertd.ports.stores.access import Token
 from alertd.web.api import body, cursor, docs
 from alertd.web.api.reply import reply
 from alertd.web.api.subscriber_answers import ImportAnswer, SubscriberAnswer, SubscribersAnswer, answer_of, imported

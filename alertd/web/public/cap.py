@@ -1,6 +1,12 @@
-"""Each alert as its CAP document, which never changes: drills and tests too, which say in it that they are."""
+"""Each alert as its CAP document, which never changes: drills and tests too, which say in it that they are.
 
+Where documents are signed, what one says never changes, but its signature does when the certificate is renewed. So
+nobody is told that a signed copy holds for ever: it is fresh for a day, after which its ETag is asked about.
+"""
+
+import asyncio
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
@@ -9,32 +15,53 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from alertd.cap.writer import MEDIA_TYPE
-from alertd.domain.alert import Alert, AlertState, MsgType, Scope, Status
+from alertd.domain.alert import Alert, Status
 from alertd.domain.problems import NotFound
-from alertd.ports.stores import StoredAlert
+from alertd.ports.stores.intake import StoredAlert
+from alertd.web.documents import published
 from alertd.web.public.representation import Representation, respond
 from alertd.web.public.site import Site
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
+A_DAY: Final = "public, max-age=86400"
 MOST_BYTES: Final = 16 << 20
-_UNDECIDED: Final = frozenset({AlertState.DRAFT, AlertState.REJECTED})
-_ABOUT_ALERTS: Final = frozenset({MsgType.ALERT, MsgType.UPDATE, MsgType.CANCEL})
+AT_ONCE: Final = 2
+"""Documents made at the same time: whoever asks for every old one must not take the machine from a new one."""
+
+Name = tuple[str, str]
+"""The mark of the seal, and the identifier."""
+
+
+Make = Callable[[], Awaitable[tuple[Representation, Status]]]
 
 
 class Kept:
-    """The documents asked for last, so that a crowd costs one reading and one writing of each."""
+    """The documents asked for last, so that a crowd costs one reading, one writing and one signature of each."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most = most_bytes
         self._bytes = 0
-        self._documents: OrderedDict[str, tuple[Representation, Status]] = OrderedDict()
+        self._documents: OrderedDict[Name, tuple[Representation, Status]] = OrderedDict()
+        self._making: dict[Name, asyncio.Lock] = {}
 
-    def get(self, identifier: str) -> tuple[Representation, Status] | None:
-        return self._documents.get(identifier)
+    async def get(self, name: Name, make: Make) -> tuple[Representation, Status]:
+        """Made by one caller while the others wait for it."""
+        if (found := self._documents.get(name)) is not None:
+            return found
+        lock = self._making.setdefault(name, asyncio.Lock())
+        try:
+            async with lock:
+                if (found := self._documents.get(name)) is None:
+                    found = await make()
+                    self._put(name, *found)
+                return found
+        finally:
+            if not lock.locked():
+                self._making.pop(name, None)
 
-    def put(self, identifier: str, document: Representation, status: Status) -> None:
-        if identifier not in self._documents:
-            self._documents[identifier] = (document, status)
+    def _put(self, name: Name, document: Representation, status: Status) -> None:
+        if name not in self._documents:
+            self._documents[name] = (document, status)
             self._bytes += _size(document)
         while self._bytes > self._most:
             _, (oldest, _) = self._documents.popitem(last=False)
@@ -42,17 +69,20 @@ class Kept:
 
 
 def add(router: APIRouter, site: Site) -> None:
-    kept = Kept()
+    kept, services = Kept(), site.services
+    signing = asyncio.Semaphore(AT_ONCE)
 
     @router.api_route("/cap/{identifier:path}.xml", methods=["GET", "HEAD"])
     async def cap(request: Request, identifier: str) -> Response:
-        found = kept.get(identifier)
-        if found is None:
-            alert = _told(await site.services.reports.store.find_by_identifier(identifier))
-            found = (_represented(site, alert), alert.status)
-            kept.put(identifier, *found)
-        document, status = found
-        response = respond(request, document, cache_control=FOR_EVER, now=site.services.clock.now())
+        async def make() -> tuple[Representation, Status]:
+            alert = _told(await services.reports.store.find_by_identifier(identifier))
+            async with signing:
+                return await asyncio.to_thread(_represented, site, alert, signed=bool(mark)), alert.status
+
+        mark = services.documents.mark()
+        document, status = await kept.get((mark, identifier), make)
+        fresh = A_DAY if mark else FOR_EVER
+        response = respond(request, document, cache_control=fresh, now=services.clock.now())
         if not status.is_real:
             response.headers["Content-Disposition"] = f'inline; filename="{status.lower()}.xml"'
             response.headers["X-Robots-Tag"] = "noindex"
@@ -63,14 +93,14 @@ def _size(document: Representation) -> int:
     return len(document.body) + len(document.gzipped)
 
 
-def _represented(site: Site, alert: Alert) -> Representation:
-    return Representation.of(site.services.documents.of(alert), MEDIA_TYPE, datetime.fromisoformat(alert.sent))
+def _represented(site: Site, alert: Alert, *, signed: bool) -> Representation:
+    """A signed document has its ETag alone: when the alert was sent says nothing of its signature."""
+    modified = None if signed else datetime.fromisoformat(alert.sent)
+    return Representation.of(site.services.documents.of(alert), MEDIA_TYPE, modified)
 
 
 def _told(stored: StoredAlert) -> Alert:
     """Raises NotFound for what was never sent to the public or to its drills, as if it were not there."""
-    alert = stored.alert
-    hidden = alert.status is Status.DRAFT or stored.state in _UNDECIDED
-    if hidden or alert.scope is not Scope.PUBLIC or alert.msg_type not in _ABOUT_ALERTS:
+    if not published(stored):
         raise NotFound("there is no such alert")
-    return alert
+    return stored.alert

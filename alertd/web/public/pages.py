@@ -10,7 +10,7 @@ from starlette.responses import Response
 from alertd.domain.alert import AlertState, MsgType
 from alertd.domain.priority import priority_of
 from alertd.domain.problems import NotFound
-from alertd.ports.stores import StoredAlert
+from alertd.ports.stores.intake import StoredAlert
 from alertd.web.public.kept import answer
 from alertd.web.public.language import asked, chosen
 from alertd.web.public.site import HTML, Site

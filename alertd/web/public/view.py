@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from alertd.domain.alert import Alert, AlertState, Info, MsgType, Scope
 from alertd.domain.blocks import blocks_of
 from alertd.ports.adapter import Service
-from alertd.ports.stores import StoredAlert
+from alertd.ports.stores.intake import StoredAlert
 from alertd.web.public.names import month
 from alertd.web.public.words import table
 

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from alertd.domain.alert import Alert
 from alertd.domain.times import micros
 from alertd.ports.adapter import Service
-from alertd.ports.stores import Published
+from alertd.ports.stores.reports import Published
 from alertd.web.public.feeds.entry import entry_of
 from alertd.web.public.feeds.formats import Format
 from alertd.web.services import FeedTerms, Services
