@@ -70,6 +70,11 @@ class Current:
         return FeedTerms(self.settings.feeds.past, self.settings.feeds.limit)
 
     @property
+    def retention(self) -> Retention:
+        kept = self.settings.retention
+        return Retention(documents=kept.documents.total_seconds(), early=kept.early.total_seconds())
+
+    @property
     def reminding(self) -> Reminding:
         return Reminding(self.settings.officers.remind, self.settings.officers.reminders)
 
@@ -257,7 +262,7 @@ def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
         planner=Planner(store, fit),
         settler=settler,
         vigil=vigil,
-        sweeper=Sweeper(store, store, fit, Retention()),
+        sweeper=Sweeper(store, store, fit, lambda: current.retention),
         pager=Pager(store, parts, lambda: current.reminding),
         raising=raising,
         desk=desk,

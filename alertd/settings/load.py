@@ -15,14 +15,26 @@ from alertd.settings.errors import ConfigError, ConfigProblem, nearest, shown
 from alertd.settings.findings import Findings
 from alertd.settings.folders import shipped, state_folder
 from alertd.settings.ingest import INGEST, RULES, Ingest, read_ingest
-from alertd.settings.model import Api, Delivery, Feeds, Officers, ServiceSettings, Store
+from alertd.settings.model import Api, Delivery, Feeds, Officers, Retention, ServiceSettings, Store
 from alertd.settings.report import unknown_keys
 from alertd.settings.secret import resolve
 from alertd.settings.source import Source, read
 
 M = TypeVar("M", bound=BaseModel)
 
-_SECTIONS = ("service", "api", "store", "delivery", "feeds", "officers", "channels", "sources", "templates", "rules")
+_SECTIONS = (
+    "service",
+    "api",
+    "store",
+    "delivery",
+    "feeds",
+    "retention",
+    "officers",
+    "channels",
+    "sources",
+    "templates",
+    "rules",
+)
 _UNCONFIGURED: Mapping[str, Any] = {"channels": {"push": {"adapter": "webpush"}}}
 
 
@@ -45,6 +57,7 @@ class Settings:
     shipped: Path
     feeds: Feeds = field(default_factory=Feeds)
     officers: Officers = field(default_factory=Officers)
+    retention: Retention = field(default_factory=Retention)
     ingest: Ingest = field(default_factory=Ingest)
     left_out: tuple[ConfigProblem, ...] = ()
 
@@ -90,13 +103,15 @@ def load_to_start(
     delivery = _section(Delivery, "delivery", findings)
     feeds = _section(Feeds, "feeds", findings)
     officers = _section(Officers, "officers", findings)
+    retention = _section(Retention, "retention", findings)
     state = service.state if service else state_folder(environ)
     store = _section(Store, "store", findings, url=f"sqlite://{state.resolve()}/alertd.db")
     channels = _channels(environ, service, installed() if adapters is None else adapters, findings)
     ingest = read_ingest(environ, channels, findings)
     zones = _zones(service, findings)
     mine = tuple(problem for problem in findings.problems if problem.key.partition(".")[0] in INGEST)
-    if len(mine) < len(findings.problems) or not (service and api and delivery and feeds and officers and store):
+    own = service and api and delivery and feeds and officers and retention and store
+    if len(mine) < len(findings.problems) or not own:
         raise ConfigError(findings.problems)
     return Settings(
         source.file,
@@ -109,6 +124,7 @@ def load_to_start(
         shipped(),
         feeds,
         officers,
+        retention,
         ingest,
         mine,
     )

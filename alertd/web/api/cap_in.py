@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from alertd.cap.check import checked
 from alertd.cap.reader import Found, Reading, read
-from alertd.core.peers import Message
+from alertd.core.overtaken import Message
 from alertd.domain.alert import MsgType, Reference
 from alertd.domain.problems import Invalid, Problem
 from alertd.domain.signal import Violation
@@ -48,6 +48,7 @@ def _message(raw: bytes, charset: str | None) -> Message:
         name=Reference(alert.sender, alert.identifier, alert.sent),
         msg_type=alert.msg_type,
         fingerprint=_fingerprint(found.element),
+        status=alert.status,
         document=raw,
         signed=found.signed,
         violations=_bounded(violations),

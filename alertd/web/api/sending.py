@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from alertd.core.access import allow_mode
 from alertd.core.intake import Encode
-from alertd.core.peers import Answering
+from alertd.core.peer_acts import Answering
 from alertd.core.submission import Accepted
 from alertd.domain.alert import MsgType
 from alertd.domain.problems import Invalid, Problem
