@@ -110,8 +110,9 @@ def load_to_start(
     ingest = read_ingest(environ, channels, findings)
     zones = _zones(service, findings)
     mine = tuple(problem for problem in findings.problems if problem.key.partition(".")[0] in INGEST)
-    own = service and api and delivery and feeds and officers and retention and store
-    if len(mine) < len(findings.problems) or not own:
+    if len(mine) < len(findings.problems) or not (
+        service and api and delivery and feeds and officers and retention and store
+    ):
         raise ConfigError(findings.problems)
     return Settings(
         source.file,

@@ -10,6 +10,7 @@ from functools import partial
 from starlette.types import Message
 
 from alertd.domain.alert import Status
+from alertd.logs import configure
 from tests.bench.figures import quantile
 from tests.bench.measure import Bench, Contestant, Figure, Group, Outcome, Section, Target, rounds
 from tests.integration.fake_house import FakeHouse, fake_house
@@ -24,6 +25,7 @@ _LONGEST_REST = 6.0  # longer than a shelf rests
 
 
 async def lag(bench: Bench) -> Section:
+    configure("warning")
     alerts = bench.pick(10_000, 2_000)
     async with fake_house(bench.folder) as house:
         fill(bench.folder / "state" / "alertd.db", alerts, status=Status.ACTUAL)

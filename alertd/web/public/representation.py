@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 LEVEL: Final = 6
 _ONE_SECOND: Final = timedelta(seconds=1)
 _LONGEST: Final = 4_000
-PIECE: Final = 64 << 10
+PIECE: Final = 256 << 10
 """Octets handed to the connection at a time: a slow reader of a large feed makes nobody keep a copy of it for him."""
 _CODINGS: Final = frozenset({"gzip", "x-gzip"})  # RFC 9110, section 8.4.1.3
 
