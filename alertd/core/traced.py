@@ -17,12 +17,11 @@ words."""
 
 def traced(alert: Alert, name: Reference) -> Alert:
     """The alert with its origin in it: `source` is what the other system said, or else its sender."""
-    return replace(
-        alert,
-        source=alert.source or name.sender,
-        info=tuple(_traced(info, Pair(ORIGIN, str(name))) for info in alert.info),
-    )
+    infos = tuple(info_from(name, info) for info in alert.info)
+    return replace(alert, source=alert.source or name.sender, info=infos)
 
 
-def _traced(info: Info, origin: Pair) -> Info:
+def info_from(name: Reference, info: Info) -> Info:
+    """The info with the message it was taken from."""
+    origin = Pair(ORIGIN, str(name))
     return info if origin in info.parameter else replace(info, parameter=(*info.parameter, origin))
