@@ -74,6 +74,11 @@ class Current:
         return self.settings.cap.seal(document)
 
     @property
+    def retention(self) -> Retention:
+        kept = self.settings.retention
+        return Retention(documents=kept.documents.total_seconds(), early=kept.early.total_seconds())
+
+    @property
     def reminding(self) -> Reminding:
         return Reminding(self.settings.officers.remind, self.settings.officers.reminders)
 
@@ -270,7 +275,7 @@ def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
         planner=Planner(store, fit),
         settler=settler,
         vigil=vigil,
-        sweeper=Sweeper(store, store, fit, Retention()),
+        sweeper=Sweeper(store, store, fit, lambda: current.retention),
         pager=Pager(store, parts, lambda: current.reminding),
         raising=raising,
         desk=desk,

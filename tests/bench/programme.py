@@ -33,6 +33,7 @@ PARTS = {
     "accept": "an emergency in the middle of a newsletter",
     "isolation": "what a channel in trouble costs the others",
     "cap": "reading CAP beside bare lxml parse and XSD validation",
+    "feeds": "a feed of 10,000 alerts against nginx, and what it costs the loop",
 }
 """Modules here with `async def measure(bench) -> list[Section]`."""
 DAILY = ("push", "mail", "broadcast")

@@ -53,6 +53,29 @@ async def test_a_cancel_of_an_update_heard_first_of_all_lets_nothing_be_raised()
         assert kinds(stand) == []
 
 
+async def test_a_cancel_of_an_earlier_poll_lets_its_alert_not_be_raised_after_a_restart_either() -> None:
+    stand = forward()
+    await stand.start()
+    await hears(stand, CANCEL_A)
+    await stand.desk.tick()
+    await hears(stand, A)
+    stand.reborn()
+    await stand.start()
+    await hears(stand, A, U1)
+    assert kinds(stand) == []
+
+
+async def test_what_is_forwarded_names_the_message_it_was_taken_from() -> None:
+    stand = forward()
+    await stand.start()
+    await hears(stand, A)
+    said = signals(A)[0].alert
+    assert said is not None
+    info = stand.core.steps[0][2].info[0]
+    origins = [pair.value for pair in info.parameter if pair.value_name == "alertd:origin"]
+    assert origins == [f"{said.sender},{said.identifier},{said.sent}"]
+
+
 async def test_a_chain_heard_backwards_is_one_matter_with_its_last_text() -> None:
     stand = forward()
     await stand.start()

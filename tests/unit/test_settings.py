@@ -17,7 +17,7 @@ from alertd.domain.alert import Purpose
 from alertd.settings import ConfigError, Settings, load
 from alertd.settings.channels import Common, installed
 from alertd.settings.folders import shipped
-from alertd.settings.model import Api, Delivery, Feeds, Lifetime, Officers, Retrying, ServiceSettings, Store
+from alertd.settings.model import Api, Delivery, Feeds, Lifetime, Officers, Retention, Retrying, ServiceSettings, Store
 from alertd.settings.report import fields_by_key
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -345,6 +345,7 @@ def test_the_shipped_configuration_has_every_key() -> None:
         (tree["api"], Api),
         (tree["store"], Store),
         (tree["feeds"], Feeds),
+        (tree["retention"], Retention),
         ({**tree["officers"], "reminders": None}, Officers),
         (delivery, Delivery),
         (delivery["lifetime"], Lifetime),
@@ -359,6 +360,7 @@ def test_the_shipped_configuration_shows_the_defaults() -> None:
     shipped_with = tomllib.loads((ROOT / "config/alertd.toml").read_text())
     assert Delivery.model_validate(shipped_with["delivery"]) == Delivery()
     assert Feeds.model_validate(shipped_with["feeds"]) == Feeds()
+    assert Retention.model_validate(shipped_with["retention"]) == Retention()
     assert Officers.model_validate(shipped_with["officers"]) == Officers()
     assert "# reminders = " in (ROOT / "config/alertd.toml").read_text()
 
