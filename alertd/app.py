@@ -43,6 +43,7 @@ from alertd.ingest.gauges import Gauges
 from alertd.ingest.rules import Rule
 from alertd.ingest.supervisor import Supervisor
 from alertd.ports.adapter import Service, Tools
+from alertd.ports.clock import Clock
 from alertd.ports.failpoint import Failpoint, nothing
 from alertd.ports.stores.sweep import Retention
 from alertd.ports.territory import Territory
@@ -170,15 +171,16 @@ def specs(settings: Settings) -> Sequence[ChannelSpec]:
 
 
 @asynccontextmanager
-async def build(settings: Settings, *, failpoint: Failpoint = nothing) -> AsyncIterator[House]:
+async def build(
+    settings: Settings, *, failpoint: Failpoint = nothing, clock: Clock | None = None
+) -> AsyncIterator[House]:
     """Everything, wired, its store open and exclusively ours. Raises StoreBusy, ValueError, OSError."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings, exclusive=True))
-        yield _wire(settings, store, failpoint)
+        yield _wire(settings, store, failpoint, clock or SystemClock())
 
 
-def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
-    clock = SystemClock()
+def _wire(settings: Settings, store: Store, failpoint: Failpoint, clock: Clock) -> House:
     fit = Fittings(clock, structlog.get_logger(), failpoint=failpoint)
     current = starting(settings)
     tell_left_out(fit, current.settings.left_out)

@@ -148,7 +148,9 @@ async def reload(house: House, config: Path | None) -> bool:
         _same_house(house.current.settings, fresh.settings)
     except (ConfigError, ValueError, OSError) as error:
         house.fittings.log.error("reload refused, the running configuration stays", reason=str(error))
+        house.fittings.readiness.concern("reload", "the configuration on disk is faulty: the one before it goes on")
         return False
+    house.fittings.readiness.concern("reload", None)
     speaks_differently = fresh.service != house.current.service
     house.current.settings, house.current.territory, house.current.renderer = (
         fresh.settings,
