@@ -7,6 +7,7 @@ from typing import Final
 from structlog.typing import FilteringBoundLogger
 
 from alertd.core.raising import Raised, Raising
+from alertd.domain.alert import AlertState
 from alertd.domain.problems import Conflict, Forbidden, InFlight, Invalid, NotFound, Unavailable
 from alertd.ingest.order import Order, Step
 from alertd.ingest.post import Post
@@ -103,7 +104,9 @@ class Clerk:
         )
         if order.step is Step.CLEAR or raised is None:
             return None
-        return Standing(raised.id, order.source, order.said_as, order.until, order.submission.info, asked)
+        # An Update that waits for an officer has followed nothing yet.
+        also = standing.also if standing is not None and raised.state is AlertState.DRAFT else ()
+        return Standing(raised.id, order.source, order.said_as, order.until, order.submission.info, asked, also)
 
     def _refused(self, post: Post, order: Order, error: Exception) -> None:
         """While it goes on it is raised again, but not with every word that repeats it."""
@@ -129,10 +132,12 @@ class Clerk:
             return raised, asked
         if standing is None:
             return None, False
-        about = standing.alert_id
+        about, also = standing.alert_id, standing.also
         if order.step is Step.CHANGE:
             try:
-                raised = await raising.change(about, said, rule=rule, unattended=alone, evidence=evidence, key=key)
+                raised = await raising.change(
+                    about, said, also=also, rule=rule, unattended=alone, evidence=evidence, key=key
+                )
             except InFlight:
                 raise
             except (Invalid, Forbidden, NotFound, Conflict) as error:
@@ -140,7 +145,7 @@ class Clerk:
             return raised, asked
         why = "; ".join(evidence)
         ended = await raising.all_clear(
-            about, said, rule=rule, unattended=alone, evidence=evidence, key=key, reason=why
+            about, said, also=also, rule=rule, unattended=alone, evidence=evidence, key=key, reason=why
         )
         return ended, asked
 

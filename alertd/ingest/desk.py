@@ -225,7 +225,11 @@ class Desk:
         if spec.reader not in _THREADED:
             return signals if len(signals) <= 1 else sorted(signals, key=lambda signal: signal.at)
         known = [key for post in self._posts.values() for key in post.known(spec.name)]
-        return self._thread(spec.name).follow_all(signals, known)
+        threads = self._thread(spec.name)
+        followed = threads.follow_all(signals, known)
+        for post in self._posts.values():
+            post.rename(spec.name, threads.renamed)
+        return followed
 
     def _thread(self, source: str) -> Threads:
         if source not in self._threads:

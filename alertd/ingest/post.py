@@ -1,13 +1,13 @@
 """A rule at work: what it is, what is kept of it, and what only this run of the daemon knows."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from alertd.domain.alert import Info
 from alertd.ingest.order import Order, Step
-from alertd.ingest.record import Record
-from alertd.ingest.rules import Ready, Rule
+from alertd.ingest.record import Record, joined
+from alertd.ingest.rules import Ready, Rule, matter_of
 
 
 @dataclass(slots=True)
@@ -46,6 +46,14 @@ class Post:
         waiting = [order.submission.info for order in self.record.waiting if order.matter == matter]
         standing = self.record.standing.get(matter)
         return waiting[-1] if waiting else standing.told if standing else ()
+
+    def rename(self, source: str, keys: Mapping[str, str]) -> None:
+        """What the source said under these keys is known by others from now on; where two are one, so is all that was
+        told of them."""
+        for old, new in keys.items():
+            matter = matter_of(source, old)
+            if matter in self.record.standing or any(order.matter == matter for order in self.record.waiting):
+                self.record, self.dirty = joined(self.record, matter, matter_of(source, new), new), True
 
     def add(self, order: Order) -> bool:
         """What is to be done too. False where it ends what nobody was told: then nothing of it is to be done."""

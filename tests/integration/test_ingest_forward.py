@@ -90,6 +90,20 @@ async def test_a_message_its_update_and_its_cancel_reach_those_whom_its_shape_to
     assert len(await it.of("inoltro")) == 3
 
 
+@pytest.mark.parametrize("it", [SEND], indirect=True, ids=["send"])
+async def test_a_thread_heard_out_of_order_becomes_one(it: Replay) -> None:
+    """The second Update comes before the first, so that nothing yet says that it is about what was told before."""
+    second = document("u2", 9, kind="Update", severity="Moderate", of=("b", 5), area=SQUARE)
+    third = document("u3", 11, kind="Update", severity="Extreme", of=("u2", 9), area=SQUARE)
+    for documents in ((ALERT,), (ALERT, second), (ALERT, second, UPDATE), (ALERT, second, UPDATE, third)):
+        await published(it, *documents)
+    alerts = await it.of("inoltro")
+    assert [str(stored.alert.info[0].severity) for stored in alerts] == ["Severe", "Moderate", "Extreme"]
+    assert [str(stored.alert.msg_type) for stored in alerts] == ["Alert", "Alert", "Update"]
+    assert [stored.followed_by for stored in alerts] == [alerts[2].alert.id, alerts[2].alert.id, None]
+    assert [parcel.address for parcel in it.town.providers["people"].parcels] == ["anna"] * 3
+
+
 async def test_what_was_cancelled_before_it_was_polled_is_never_told(it: Replay) -> None:
     await published(it, ALERT, UPDATE, CANCEL)
     assert await it.of("inoltro") == []

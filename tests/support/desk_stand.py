@@ -64,6 +64,7 @@ class Core:
 
     steps: list[tuple[str, str, Submission, bool]] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
+    also: dict[str, tuple[str, ...]] = field(default_factory=dict)
     fails: list[BaseException] = field(default_factory=list)
     dies_after: bool = False
     asked: int = 0
@@ -84,12 +85,12 @@ class Core:
     ) -> Raised:
         return self._step("raise", "", submission, unattended, key)
 
-    async def change(
-        self, alert_id: str, submission: Submission, *, rule: str, unattended: bool, evidence: Sequence[str], key: str
-    ) -> Raised:
-        return self._step("change", alert_id, submission, unattended, key)
+    async def change(self, alert_id: str, submission: Submission, *, key: str, **more: Any) -> Raised:
+        self.also[key] = tuple(more["also"])
+        return self._step("change", alert_id, submission, more["unattended"], key)
 
-    async def all_clear(self, alert_id: str, submission: Submission, *, reason: str, key: str, **more: Any) -> Raised:
+    async def all_clear(self, alert_id: str, submission: Submission, *, key: str, **more: Any) -> Raised:
+        self.also[key] = tuple(more["also"])
         return self._step("clear", alert_id, submission, more["unattended"], key)
 
 
