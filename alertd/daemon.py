@@ -79,9 +79,10 @@ async def living(house: House, notifier: Notifier) -> AsyncIterator[list[asyncio
     await _listen(house)
     judging = asyncio.create_task(house.desk.run(), name="desk")
     listening = asyncio.create_task(house.sources.run(), name="sources")
+    missing = asyncio.create_task(house.silences.run(), name="silent sources")
     serving = asyncio.create_task(server.serve(sockets=sockets), name="server")
     beating = asyncio.create_task(_beat(notifier, house.store), name="watchdog")
-    core = [settling, watching, planning, sweeping, paging, judging, listening, serving]
+    core = [settling, watching, planning, sweeping, paging, judging, listening, missing, serving]
     try:
         _announce(house, sockets)
         _leave_alone_what_stays()
@@ -91,7 +92,7 @@ async def living(house: House, notifier: Notifier) -> AsyncIterator[list[asyncio
         house.fittings.readiness.stop()
         server.should_exit = True
         house.web.state.streams.close()
-        for task in (judging, listening):
+        for task in (judging, listening, missing):
             task.cancel()
         await house.sources.close()
         await house.desk.keep()

@@ -6,7 +6,9 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
+from alertd.core.notices import Notices
 from alertd.core.raising import Raised, Raising
+from alertd.core.words.notices import NotCleared
 from alertd.domain.alert import AlertState
 from alertd.domain.problems import Conflict, Forbidden, InFlight, Invalid, NotFound, Unavailable
 from alertd.ingest.order import Order, Step
@@ -28,10 +30,17 @@ class Clerk:
     """Nothing here raises for a fault in one rule's work, except `save`."""
 
     def __init__(
-        self, store: KeptStore, raising: Raising, clock: Clock, log: FilteringBoundLogger, trouble: Trouble
+        self,
+        store: KeptStore,
+        raising: Raising,
+        notices: Notices,
+        clock: Clock,
+        log: FilteringBoundLogger,
+        trouble: Trouble,
     ) -> None:
         self._store = store
         self._raising = raising
+        self._notices = notices
         self._clock = clock
         self._log = log
         self._trouble = trouble
@@ -92,6 +101,8 @@ class Clerk:
         except InFlight:
             raise
         except (Invalid, Forbidden, NotFound, Conflict) as error:
+            if order.step is Step.CLEAR and standing is not None:
+                await self._uncleared(order, standing, error)
             self._refused(post, order, error)
             return None if order.step is Step.CLEAR else standing
         self._trouble.over(order.rule, order.matter)
@@ -107,6 +118,12 @@ class Clerk:
         # An Update that waits for an officer has followed nothing yet.
         also = standing.also if standing is not None and raised.state is AlertState.DRAFT else ()
         return Standing(raised.id, order.source, order.said_as, order.until, order.submission.info, asked, also)
+
+    async def _uncleared(self, order: Order, standing: Standing, error: Exception) -> None:
+        """Those who were told do not hear that it is over: a person must know. Raises Unavailable."""
+        notice = NotCleared(order.rule, standing.alert_id, str(error), order.evidence)
+        await self._notices.tell(f"clear-{order.key}", notice)
+        self._trouble.uncleared(order.rule, order.matter)
 
     def _refused(self, post: Post, order: Order, error: Exception) -> None:
         """While it goes on it is raised again, but not with every word that repeats it."""

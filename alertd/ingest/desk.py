@@ -13,6 +13,7 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
+from alertd.core.notices import Notices
 from alertd.core.raising import Raising
 from alertd.core.readiness import Readiness
 from alertd.domain.problems import Unavailable
@@ -70,6 +71,7 @@ class Desk:
         gauges: Gauges,
         *,
         readiness: Readiness,
+        notices: Notices,
         new_key: Callable[[], str],
     ) -> None:
         self._store = store
@@ -79,7 +81,7 @@ class Desk:
         self._gauges = gauges
         self._new_key = new_key
         self._trouble = Trouble(clock, log, gauges, readiness)
-        self._clerk = Clerk(store, raising, clock, log, self._trouble)
+        self._clerk = Clerk(store, raising, notices, clock, log, self._trouble)
         self._posts: dict[str, Post] = {}
         self._retired: dict[str, Post] = {}
         self._threads: dict[str, Threads] = {}

@@ -128,7 +128,7 @@ class SourceSpec:
 
     `reader` and `options` say how a payload is read, `way` how it comes, and no other way.
     `stale_after` is in seconds, None for a source that may be silent for ever. `language` is what a CAP info without
-    one speaks.
+    one speaks. `tell_officers` when it falls silent, and when it is heard again.
     """
 
     name: str
@@ -137,3 +137,4 @@ class SourceSpec:
     way: Way
     stale_after: float | None
     language: str | None = None
+    tell_officers: bool = True

@@ -32,6 +32,7 @@ class Common(Section):
     reader: str = Field(description="how what it says is read")
     stale_after: Duration | None = Field(default=None, description='a length of time, e.g. "30m"')
     language: Language | None = Field(default=None, description="what a CAP info without a language speaks")
+    tell_officers: bool = Field(default=True, description="false: officers are not told when it falls silent")
 
 
 def read_sources(written: object, environ: Mapping[str, str], findings: Findings) -> dict[str, SourceSpec]:
@@ -84,7 +85,8 @@ def _source(name: str, table: dict[str, Any], findings: Findings) -> SourceSpec 
     if kind == CAP_FEED and not isinstance(way, Polled):
         findings.refuse((*key, "url"), "a feed is polled", 'url = "https://…"')
         return None
-    return SourceSpec(name, kind, options, _anchored(way, findings), _stale(shared, way), shared.language)
+    way, stale_after = _anchored(way, findings), _stale(shared, way)
+    return SourceSpec(name, kind, options, way, stale_after, shared.language, tell_officers=shared.tell_officers)
 
 
 def _part(table: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, Any]:
