@@ -18,6 +18,7 @@ from alertd.core.raising import Raising
 from alertd.core.readiness import Readiness
 from alertd.domain.problems import Unavailable
 from alertd.domain.signal import Heard, Signal
+from alertd.ingest.aside import Aside
 from alertd.ingest.clerk import COOL, RULE, Clerk
 from alertd.ingest.drafting import Drafter
 from alertd.ingest.gauges import Gauges
@@ -74,7 +75,7 @@ class Desk:
         notices: Notices,
         new_key: Callable[[], str],
     ) -> None:
-        self._store = store
+        self._store = store = Aside(store, log, readiness)
         self._drafter = drafter
         self._clock = clock
         self._log = log
@@ -138,7 +139,7 @@ class Desk:
         try:
             record = load(content)
         except ValueError as error:
-            self._log.error("a rule's memory cannot be read; it begins anew", rule=rule, error=str(error))
+            self._store.unreadable(RULE + rule, content, error)
             return Record()
         return replace(record, memory=resumed(record.memory, Moment.of(self._clock)))
 
@@ -170,11 +171,11 @@ class Desk:
     async def keep(self) -> None:
         """Make durable what was remembered since the last time."""
         try:
-            for post in (*self._posts.values(), *self._retired.values()):
-                await self._keep(post)
-            for name, threads in tuple(self._threads.items()):
+            for name, threads in tuple(self._threads.items()):  # first: what follows from them rests on them
                 if threads.changed:
                     await self._keep_threads(name, threads)
+            for post in (*self._posts.values(), *self._retired.values()):
+                await self._keep(post)
         except Unavailable as error:
             self._log.error("what rules remember cannot be kept now", error=str(error))
 
@@ -240,7 +241,7 @@ class Desk:
                 try:
                     threads.load(content)
                 except ValueError as error:
-                    self._log.error("what a source's messages follow cannot be read", source=source, error=str(error))
+                    self._store.unreadable(_THREADS + source, content, error)
         return self._threads[source]
 
     def _judge(self, signal: Signal) -> list[Post]:

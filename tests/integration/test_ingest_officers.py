@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from alertd.domain.alert import AlertState
+from tests.integration.fake_house import alert
 from tests.integration.replay_stand import PATIENCE, Houses, Replay, replay
 from tests.support.clock import START
 
@@ -35,9 +36,9 @@ reading = {above = 2.5, clear = 2.0}
 
 
 @asynccontextmanager
-async def flood(folder: Path) -> AsyncIterator[Houses]:
-    """Two officers, a citizen, and a reading that made a draft."""
-    async with replay(folder, lambda _: CONFIGURATION, at=START) as houses:
+async def flood(folder: Path, action: str = "") -> AsyncIterator[Houses]:
+    """Two officers, a citizen, and a reading that made a draft, or an alert where the rule sends."""
+    async with replay(folder, lambda _: CONFIGURATION + action, at=START) as houses:
         it = houses.it
         for name, cohort in (("olga", "officers"), ("oreste", "officers"), ("anna", "public")):
             await it.town.enrol(name, cohort=cohort)
@@ -61,6 +62,9 @@ def heard(it: Replay) -> dict[str, int]:
 
 def read_by(it: Replay, name: str) -> str:
     return it.town.providers["people"].ledger.bodies[name].decode()
+
+
+SEND = 'action = "send"\nunattended = true\nhourly_cap = 5\n'
 
 
 async def reminded(it: Replay, *numbers: str) -> None:
@@ -127,3 +131,29 @@ async def test_a_crash_neither_forgets_a_draft_nor_pages_it_twice(tmp_path: Path
         await it.quiet()
         assert (heard(it), await pages(it)) == ({"olga": 2, "oreste": 2, "anna": 0}, ["1", "2", "3", "end"])
         await in_peace(it)
+
+
+async def test_an_all_clear_that_is_refused_is_brought_to_the_officers(tmp_path: Path) -> None:
+    async with flood(tmp_path, SEND) as houses:
+        it = houses.it
+        (sent,) = await it.of("piena")
+        assert heard(it) == {"olga": 0, "oreste": 0, "anna": 1}
+        body = alert("Actual", msg_type="Update")
+        code, taken = await it.town.call("POST", f"/v1/alerts/{sent.alert.id}/update", body)
+        assert code == 202, taken
+        await it.quiet()
+        await reads(it, "1.5")
+        assert heard(it) == {"olga": 1, "oreste": 1, "anna": 2}
+        for words in (
+            "CESSATA ALLERTA NON INVIATA: regola piena",
+            sent.alert.id,
+            taken["id"],
+            "1.5 m",
+            "PER GLI ADDETTI",
+        ):
+            assert words in read_by(it, "olga"), words
+        concern = "1 all-clears of rules were refused: send them by hand"
+        assert concern in (await it.town.client.get("/readyz")).json()["concerns"]
+        await houses.crash()
+        await reads(houses.it, "1.4")
+        assert heard(houses.it) == {"olga": 0, "oreste": 0, "anna": 0}
