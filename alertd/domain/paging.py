@@ -26,8 +26,8 @@ def ending_id(draft_id: str) -> str:
 
 
 def notice_id(key: str) -> str:
-    """The id of a page that asks for no decision. `key` is one of the house's own."""
-    return f"notice-{key}"
+    """The id of a page that asks for no decision; whatever the `key`, never that of a page about a draft."""
+    return f"{key}-notice"
 
 
 def draft_and_number(page: str) -> tuple[str, int] | None:

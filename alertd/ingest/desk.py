@@ -187,6 +187,18 @@ class Desk:
         except Exception:  # noqa: BLE001 - what the others remember is kept
             self._trouble.faulted(post.rule.name)
 
+    async def _keep_followed(self, source: str) -> bool:
+        """What belongs together is durable before what follows from it."""
+        threads = self._threads.get(source)
+        if threads is None or not threads.changed:
+            return True
+        try:
+            await self._keep_threads(source, threads)
+        except Unavailable as error:
+            self._log.error("what a source's messages follow cannot be kept now", source=source, error=str(error))
+            return False
+        return True
+
     async def _keep_threads(self, name: str, threads: Threads) -> None:
         threads.changed = False
         try:
@@ -207,6 +219,8 @@ class Desk:
             busy = await self._judge_all(hearing, heard.signals)
         except Exception:  # noqa: BLE001 - what one source says wrong keeps no other from being heard
             self._log.exception("what a source said could not be judged", source=hearing.spec.name)
+            return False
+        if not await self._keep_followed(hearing.spec.name):
             return False
         for post in busy:
             await self._clerk.act(post)

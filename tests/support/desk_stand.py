@@ -107,7 +107,7 @@ class Officers:
         if self.fails:
             raise self.fails.pop(0)
         self.told.setdefault(key, notice)
-        return f"notice-{key}"
+        return f"{key}-notice"
 
 
 def spec(name: str = "pesa", reader: str = "number", *, stale_after: float | None = None, **options: Any) -> SourceSpec:

@@ -81,7 +81,6 @@ async def test_two_alerts_of_what_turns_out_to_be_one_matter_are_followed_togeth
     await stand.start()
     await hears(stand, A, U2, U1)
     if died:
-        await stand.desk.keep()
         stand.reborn()
         await stand.start()
     await hears(stand, document("u3", 11, kind="Update", of=("u2", 9)))

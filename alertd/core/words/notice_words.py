@@ -23,7 +23,7 @@ class NoticeWords:
 _ITALIAN: Final = NoticeWords(
     event="Avviso di servizio agli addetti",
     silent="SORGENTE MUTA: {source}",
-    since="Si è sentita bene l'ultima volta il {when}.",
+    since="Ultima ricezione corretta: {when}.",
     never="Non si è ancora sentita da quando alertd è partito.",
     silent_do="Finché tace, le regole che la ascoltano non possono avvisare. Controllala; intanto segui altre fonti.",
     heard="SORGENTE DI NUOVO ATTIVA: {source}",
