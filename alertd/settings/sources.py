@@ -32,9 +32,7 @@ class Common(Section):
     reader: str = Field(description="how what it says is read")
     stale_after: Duration | None = Field(default=None, description='a length of time, e.g. "30m"')
     language: Language | None = Field(default=None, description="what a CAP info without a language speaks")
-    tell_officers: bool = Field(
-        default=True, description="true or false: whether officers are told when it falls silent"
-    )
+    tell_officers: bool = Field(default=True, description="true or false: tell officers when it falls silent")
 
 
 def read_sources(written: object, environ: Mapping[str, str], findings: Findings) -> dict[str, SourceSpec]:
