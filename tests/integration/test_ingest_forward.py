@@ -25,6 +25,7 @@ reader = "cap_feed"
 url = "{url}/feed"
 allow_http = true
 every = "1m"
+stale_after = "1h"
 [[rules]]
 name = "inoltro"
 template = "forward"
