@@ -1,6 +1,7 @@
 """What rules found is done: kept before it is tried, in order, under keys that stay the same however often it is."""
 
 import asyncio
+import hashlib
 from dataclasses import replace
 from typing import Final
 
@@ -8,7 +9,7 @@ from structlog.typing import FilteringBoundLogger
 
 from alertd.core.notices import Notices
 from alertd.core.raising import Raised, Raising
-from alertd.core.words.notices import NotCleared
+from alertd.core.words.notices import NotCleared, SensorsSilent
 from alertd.domain.alert import AlertState
 from alertd.domain.problems import Conflict, Forbidden, InFlight, Invalid, NotFound, Unavailable
 from alertd.ingest.order import Order, Step
@@ -22,6 +23,8 @@ from alertd.ports.stores.kept import KeptStore
 RULE: Final = "rule/"
 REST: Final = 30.0
 """Seconds until an order that met a fault of ours is tried again."""
+SILENCE_REPEATED: Final = 3600.0
+"""Seconds between two notices of a rule's silent sensors; what falls silent meanwhile is told together."""
 COOL: Final = 300.0
 """Seconds until a matter that was refused is raised again, if it goes on."""
 
@@ -58,6 +61,26 @@ class Clerk:
                 )
             except Exception:  # noqa: BLE001 - the other rules go on, and this one at the next turn
                 self._trouble.faulted(post.rule.name)
+
+    async def tell_silent(self, post: Post) -> None:
+        """The officers hear of the sensors that fell silent, of one rule once an hour at most. Before its memory is
+        kept, and under a key made of the evidence: a crash in between repeats nothing."""
+        now = self._clock.monotonic()
+        if not post.silent or (post.silence_told is not None and now - post.silence_told < SILENCE_REPEATED):
+            return
+        silent = post.still_silent() if post.rule.tell_officers else {}
+        if silent:
+            notice = SensorsSilent(post.rule.name, tuple(silent), tuple(silent.values()))
+            digest = hashlib.sha256("\n".join(silent.values()).encode()).hexdigest()[:20]
+            try:
+                await self._notices.tell(f"sensors-{post.rule.name}-{digest}", notice)
+            except Unavailable as error:
+                self._log.error("a notice of silent sensors waits", rule=post.rule.name, error=str(error))
+                return
+            except Exception:  # noqa: BLE001 - the other rules have their turn
+                self._trouble.faulted(post.rule.name)
+            post.silence_told = now
+        post.silent.clear()
 
     async def save(self, post: Post) -> None:
         """Make durable what is remembered. Raises Unavailable."""

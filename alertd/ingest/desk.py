@@ -165,6 +165,7 @@ class Desk:
                 self._trouble.faulted(post.rule.name)
             self._evaluate(post, Tick(), now)
             await self._clerk.act(post)
+            await self._clerk.tell_silent(post)
         self._trouble.look()
         await self.keep()
 
@@ -293,6 +294,7 @@ class Desk:
         self._gauges.findings.labels(post.rule.name, type(finding).__name__.lower()).inc()
         match finding:
             case Stale(sensors=sensors, evidence=evidence):
+                post.silent.append(finding)
                 self._log.error(
                     "sensors are silent", rule=post.rule.name, sensors=list(sensors), evidence=list(evidence)
                 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from alertd.domain.alert import Info
 from alertd.ingest.order import Order, Step
 from alertd.ingest.record import Record, joined
-from alertd.ingest.rules import Ready, Rule, matter_of
+from alertd.ingest.rules import Ready, Rule, Stale, matter_of
 
 
 @dataclass(slots=True)
@@ -16,6 +16,7 @@ class Post:
 
     `begun` are the keys of orders that may have been done already. `resting` says when an order that met a fault is
     tried again, by its key; `cooling` when a matter that was refused is, by its name; both on the steady clock.
+    `silent` are silences the officers were not told of yet, `silence_told` when they last were, on the steady clock.
     `lock` is held whenever the record is kept: an older one must not come after a newer one.
     """
 
@@ -27,10 +28,19 @@ class Post:
     begun: set[str] = field(default_factory=set)
     resting: dict[str, float] = field(default_factory=dict)
     cooling: dict[str, float] = field(default_factory=dict)
+    silent: list[Stale] = field(default_factory=list)
+    silence_told: float | None = None
 
     @property
     def rule(self) -> Rule:
         return self.ready.rule
+
+    def still_silent(self) -> Mapping[str, str]:
+        """Those of `silent` that are silent now, each with the evidence."""
+        sensors = (pair for matter in self.record.memory.matters.values() for pair in matter.sensors.items())
+        quiet = {name for name, sensor in sensors if sensor.silent}
+        said = (pair for one in self.silent for pair in zip(one.sensors, one.evidence, strict=True))
+        return {name: evidence for name, evidence in said if name in quiet}
 
     @property
     def wants_work(self) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from alertd.core.notices import Notices
 from alertd.core.words.notice_words import NOTICE_WORDS
-from alertd.core.words.notices import NotCleared, Notice, SourceHeard, SourceSilent, notice_infos
+from alertd.core.words.notices import NotCleared, Notice, SensorsSilent, SourceHeard, SourceSilent, notice_infos
 from alertd.core.words.pages import PAGE_WORDS
 from alertd.domain.alert import AlertState, MsgType, Status
 from alertd.domain.paging import draft_and_number, notice_id
@@ -20,6 +20,7 @@ from tests.unit.officers_stand import SERVICE, Desk, a_desk
 SILENT = SourceSilent("regione", NOW, "it answers 500 (8 in a row)")
 NEVER = SourceSilent("regione", None)
 HEARD = SourceHeard("regione")
+SENSORS = SensorsSilent("fiume", ("arno-1", "arno-2"), ("arno-1 has sent nothing", "arno-2 has sent nothing"))
 UNCLEARED = NotCleared("fiume", "01ABC", "anna has taken over", ("arno-1: 2.10 m",))
 
 
@@ -31,7 +32,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 
 @pytest.mark.parametrize("tag", sorted(PAGE_WORDS))
-@pytest.mark.parametrize("notice", [SILENT, NEVER, HEARD, UNCLEARED])
+@pytest.mark.parametrize("notice", [SILENT, NEVER, HEARD, SENSORS, UNCLEARED])
 def test_every_language_of_pages_has_words_for_every_notice(tag: str, notice: Notice) -> None:
     (info,) = notice_infos(notice, replace(SERVICE, languages=(tag,)))
     said = f"{info.headline} {info.description} {info.instruction}"
@@ -39,6 +40,7 @@ def test_every_language_of_pages_has_words_for_every_notice(tag: str, notice: No
         SILENT: ("regione", "it answers 500", "2026"),
         NEVER: ("regione",),
         HEARD: ("regione",),
+        SENSORS: ("fiume", "arno-1, arno-2", "arno-2 has sent nothing"),
         UNCLEARED: ("fiume", "01ABC", "anna has taken over", "arno-1: 2.10 m"),
     }[notice]
     for word in told:

@@ -15,6 +15,7 @@ from alertd.domain.texts import LIMITS
 from alertd.ports.adapter import Service
 
 _LONGEST: Final = 1_500
+_NAMES: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,15 @@ class SourceHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class SensorsSilent:
+    """Sensors of a rule send nothing that can be believed; `evidence` says what each sent last."""
+
+    rule: str
+    sensors: tuple[str, ...]
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class NotCleared:
     """A rule found a matter over, and its all-clear was refused: alert `alert_id` stands."""
 
@@ -43,7 +53,7 @@ class NotCleared:
     evidence: tuple[str, ...] = ()
 
 
-Notice = SourceSilent | SourceHeard | NotCleared
+Notice = SourceSilent | SourceHeard | SensorsSilent | NotCleared
 
 
 class Said(NamedTuple):
@@ -87,6 +97,10 @@ def _said(notice: Notice, words: NoticeWords, phrases: Phrases, zone: ZoneInfo) 
             return Said(words.silent.format(source=source), told, words.silent_do)
         case SourceHeard(source=source):
             return Said(words.heard.format(source=source), "", words.heard_do)
+        case SensorsSilent(rule=rule, sensors=sensors, evidence=evidence):
+            names = clip(", ".join(sensors), _NAMES)
+            told = clip("\n".join(clip(plain(one), _LONGEST) for one in evidence), LIMITS["description"])
+            return Said(words.sensors.format(sensors=names, rule=rule), told, words.silent_do)
         case NotCleared(rule=rule, alert_id=alert_id, why=why, evidence=evidence):
             refused = words.uncleared_why.format(id=alert_id, why=clip(plain(why), _LONGEST))
             told = "\n".join((refused, "", words.evidence, *(clip(plain(one), _LONGEST) for one in evidence)))
