@@ -326,6 +326,7 @@ def test_the_shipped_configuration_loads(tmp_path: Path) -> None:
     (tmp_path / "creds/telegram-token").write_text("1000000001:" + "A" * 35)
     (tmp_path / "creds/hook-secret").write_text("whsec_" + "QUJD" * 8)
     (tmp_path / "creds/smtp-password").write_text("x")
+    (tmp_path / "creds/dighe-secret").write_text("whsec_" + "QUJD" * 8)
     (tmp_path / "creds/mqtt-password").write_text("x")
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -333,7 +334,7 @@ def test_the_shipped_configuration_loads(tmp_path: Path) -> None:
     environ = {"CREDENTIALS_DIRECTORY": str(tmp_path / "creds")}
     settings = load(file, environ=environ)
     assert set(settings.channels) == {"push", "mail", "canale", "bot", "hook"}
-    assert set(settings.ingest.sources) == {"regione", "ingv", "pesa", "monitor"}
+    assert set(settings.ingest.sources) == {"regione", "ingv", "pesa", "monitor", "dighe"}
     assert [rule.name for rule in settings.ingest.rules] == ["piena"]
 
 
