@@ -1,11 +1,12 @@
 """What all elements of one alert are read with, and the walk over an element's children.
 
-Written for speed: one pass over the children, one dictionary for what they are, and nothing looked up that only a
-violation needs.
+Written for speed: one pass over all elements, since lxml makes an object of each that is looked at; one dictionary for
+what they are, and nothing looked up that only a violation needs.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, NamedTuple
 
 from lxml import etree
 
@@ -19,12 +20,14 @@ Values = dict[str, Any]
 
 
 class Context:
-    """One alert's reading. `spent` are the points of polygons read so far; `odd`: it holds
-    elements that CAP has not."""
+    """One alert's reading. `below` walks through all its elements in the order of the document: who reads an element
+    takes from it what stands inside. `spent` are the points of polygons read so far; `odd`: it holds elements that
+    CAP has not."""
 
-    __slots__ = ("drawn", "language", "limits", "notes", "odd", "spent", "strict", "tags", "version")
+    __slots__ = ("below", "drawn", "language", "limits", "notes", "odd", "spent", "strict", "tags", "version")
 
-    def __init__(self, namespace: str, limits: Limits, language: str) -> None:
+    def __init__(self, element: etree._Element, namespace: str, limits: Limits, language: str) -> None:
+        self.below = element.iterdescendants("*")
         self.notes = Notes()
         self.version = VERSIONS[namespace]
         self.strict = self.version == LATEST
@@ -35,10 +38,29 @@ class Context:
         self.spent = 0
         self.odd = False
 
+    def passed(self, element: etree._Element, taken: int = 0) -> None:
+        """Goes past all that stands in an element, of which so many were taken already."""
+        inside = sum(1 for _ in element.iterdescendants("*"))
+        for _ in islice(self.below, inside - taken):
+            pass
 
-Take = Callable[[Context, etree._Element, str, Values], None]  # noqa: SLF001  lxml's own name for its type
-Step = tuple[int, str, Take | None]
-"""Its place in the order, the field, and who reads it: None for a text that may stand once."""
+
+Text = Callable[[Context, etree._Element, str, str, Values], None]  # noqa: SLF001  lxml's own name for its type
+"""Reads an element that holds a text: with that text, and the field."""
+Whole = Callable[[Context, etree._Element, str, Values], None]  # noqa: SLF001
+"""Reads an element that holds others, and takes them from `Context.below`, all of them."""
+
+
+class Step(NamedTuple):
+    """Which field an element becomes, by whom it is read (neither: it is a text that may stand once), and its place in
+    the schema's order."""
+
+    field: str
+    text: Text | None = None
+    whole: Whole | None = None
+    rank: int = 0
+
+
 Steps = Mapping[str, Step]
 
 
@@ -60,10 +82,10 @@ def qualified(namespace: str, name: str) -> str:
 TAGS: Final = {namespace: Tags(namespace) for namespace in VERSIONS}
 
 
-def steps(order: tuple[str, ...], fields: Mapping[str, tuple[str, Take | None]]) -> Mapping[str, Steps]:
+def steps(order: tuple[str, ...], fields: Mapping[str, Step]) -> Mapping[str, Steps]:
     """The table of an element's children for each namespace."""
     return {
-        namespace: {qualified(namespace, name): (rank, *fields[name]) for rank, name in enumerate(order)}
+        namespace: {qualified(namespace, name): fields[name]._replace(rank=rank) for rank, name in enumerate(order)}
         for namespace in VERSIONS
     }
 
@@ -72,29 +94,32 @@ def walk(context: Context, element: etree._Element, table: Steps) -> Values:
     """Every child once, in the order of the document; what is out of the schema's order is read all the same."""
     got: Values = {}
     top, late = 0, None
-    for child in element:
+    for child in islice(context.below, len(element)):
         step = table.get(child.tag)
         if step is None:
             _unknown(context, element, child)
             continue
-        rank, field, take = step
+        field, read_text, read_whole, rank = step
         if rank < top:
             late = _misplaced(context, child, table, top, late or set())
         else:
             top = rank
-        if take is not None:
-            take(context, child, field, got)
+        if read_whole is not None:
+            read_whole(context, child, field, got)
+            continue
+        text = _marked_up(context, child) if len(child) else child.text or ""
+        if read_text is not None:
+            read_text(context, child, text, field, got)
         elif field in got:
             repeated(context, child)
-        elif len(child):
-            got[field] = marked_up(context, child)
         else:
-            got[field] = child.text or ""
+            got[field] = text
     return got
 
 
 def _unknown(context: Context, parent: etree._Element, child: etree._Element) -> None:
     context.odd = True
+    context.passed(child)
     name, namespace = local(child.tag), namespace_of(child.tag)
     where = f" of namespace {shown(namespace)}" if namespace != context.tags.namespace else ""
     context.notes.add(child, f"{name[:60]}{where} is not an element of {local(parent.tag)} and is not read", fatal=True)
@@ -103,7 +128,7 @@ def _unknown(context: Context, parent: etree._Element, child: etree._Element) ->
 def _misplaced(context: Context, child: etree._Element, table: Steps, top: int, late: set[str]) -> set[str]:
     if child.tag not in late:
         late.add(child.tag)
-        before = next(tag for tag, (rank, *_) in table.items() if rank == top)
+        before = next(tag for tag, step in table.items() if step.rank == top)
         context.notes.add(child, f"{local(child.tag)} comes after {local(before)}; CAP wants it before")
     return late
 
@@ -112,12 +137,16 @@ def repeated(context: Context, child: etree._Element) -> None:
     context.notes.add(child, f"{local(child.tag)} stands here a second time; only the first is read", fatal=True)
 
 
-def marked_up(context: Context, child: etree._Element) -> str:
+def _marked_up(context: Context, child: etree._Element) -> str:
     """The text of an element that ought to hold nothing else."""
+    context.passed(child)
+    return text_within(context, child)
+
+
+def text_within(context: Context, child: etree._Element) -> str:
+    """The text of an element all whose elements were taken."""
+    if not len(child):
+        return child.text or ""
     context.odd = True
     context.notes.add(child, f"{local(child.tag)} holds elements; only their text is read")
     return "".join(str(part) for part in child.itertext())
-
-
-def text_of(context: Context, child: etree._Element) -> str:
-    return marked_up(context, child) if len(child) else child.text or ""

@@ -6,7 +6,7 @@ bounded before it is built: an element of four octets costs a hundred and more i
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from lxml import etree
@@ -72,9 +72,8 @@ def parse(data: bytes, limits: Limits = STANDARD) -> etree._Element:
     if len(data) > limits.octets:
         raise Refused(f"the document has {len(data):,} octets; at most {limits.octets:,} are read")
     octets, parser = _as_parsed(data)
-    for mark, what in ((b"<", "elements"), (b"=", "attributes")):
-        if octets.count(mark) > limits.marks:
-            raise Refused(f"the document holds more than {limits.marks:,} {mark.decode()!r}: too many {what}")
+    if len(octets) > limits.marks:  # what is shorter cannot hold as many
+        _counted(octets, limits)
     if b"<!DOCTYPE" in octets and (line := _doctype(octets)):
         raise Refused("the document has a DOCTYPE, which CAP has not and which may name files and hosts", line)
     try:
@@ -113,6 +112,13 @@ def _as_parsed(data: bytes) -> tuple[bytes, etree.XMLParser]:
     return octets, _PARSER
 
 
+def _counted(octets: bytes, limits: Limits) -> None:
+    for mark, what in ((b"<", "elements"), (b"=", "attributes")):
+        if octets.count(mark) > limits.marks:
+            raise Refused(f"the document holds more than {limits.marks:,} {mark.decode()!r}: too many {what}")
+
+
+@lru_cache(maxsize=64)
 def _declares_readable(declaration: bytes) -> bool:
     found = _ENCODING.search(declaration)
     return found is not None and _READABLE.fullmatch(found[1] or found[2] or b"") is not None

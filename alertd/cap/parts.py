@@ -9,7 +9,7 @@ from typing import Final
 from lxml import etree
 
 from alertd.cap import takes
-from alertd.cap.context import Context, Take, Values, steps, walk
+from alertd.cap.context import Context, Step, Values, steps, walk
 from alertd.cap.making import maker
 from alertd.cap.vocabulary import AREA, CATEGORIES, CERTAINTIES, INFO, RESOURCE, RESPONSES, SEVERITIES, URGENCIES, local
 from alertd.domain.alert import Area, Certainty, Info, Resource, Severity, Urgency
@@ -32,7 +32,7 @@ def info(context: Context, element: etree._Element, field: str, got: Values) -> 
     if "category" not in read:
         read["category"] = ()
         # CAP 1.0 could do without one.
-        if context.version != "1.0" and element.find("{*}category") is None:
+        if context.version != "1.0":
             context.notes.add(element, "info has no category")
     if "event" not in read:
         read["event"] = ""
@@ -70,44 +70,44 @@ def _wanted(context: Context, element: etree._Element, read: Values, field: str,
         context.notes.add(element, f"{local(element.tag)} has no {name}")
 
 
-_AREA_FIELDS: Final[dict[str, tuple[str, Take | None]]] = {
-    "areaDesc": ("area_desc", None),
-    "polygon": ("polygons", takes.drawn),
-    "circle": ("circles", takes.round_),
-    "geocode": ("geocodes", takes.pair),
-    "altitude": ("altitude", takes.height),
-    "ceiling": ("ceiling", takes.height),
+_AREA_FIELDS: Final = {
+    "areaDesc": Step("area_desc"),
+    "polygon": Step("polygons", takes.drawn),
+    "circle": Step("circles", takes.round_),
+    "geocode": Step("geocodes", whole=takes.pair),
+    "altitude": Step("altitude", takes.height),
+    "ceiling": Step("ceiling", takes.height),
 }
-_RESOURCE_FIELDS: Final[dict[str, tuple[str, Take | None]]] = {
-    "resourceDesc": ("resource_desc", None),
-    "mimeType": ("mime_type", None),
-    "size": ("size", takes.size),
-    "uri": ("uri", None),
-    "derefUri": ("deref_uri", takes.embedded),
-    "digest": ("digest", None),
+_RESOURCE_FIELDS: Final = {
+    "resourceDesc": Step("resource_desc"),
+    "mimeType": Step("mime_type"),
+    "size": Step("size", takes.size),
+    "uri": Step("uri"),
+    "derefUri": Step("deref_uri", takes.embedded),
+    "digest": Step("digest"),
 }
-_INFO_FIELDS: Final[dict[str, tuple[str, Take | None]]] = {
-    "language": ("language", None),
-    "category": ("category", takes.words(CATEGORIES)),
-    "event": ("event", None),
-    "responseType": ("response_type", takes.words(RESPONSES)),
-    "urgency": ("urgency", takes.word(URGENCIES)),
-    "severity": ("severity", takes.word(SEVERITIES)),
-    "certainty": ("certainty", takes.word(CERTAINTIES)),
-    "audience": ("audience", None),
-    "eventCode": ("event_code", takes.pair),
-    "effective": ("effective", takes.time),
-    "onset": ("onset", takes.time),
-    "expires": ("expires", takes.time),
-    "senderName": ("sender_name", None),
-    "headline": ("headline", None),
-    "description": ("description", None),
-    "instruction": ("instruction", None),
-    "web": ("web", None),
-    "contact": ("contact", None),
-    "parameter": ("parameter", takes.pair),
-    "resource": ("resource", resource),
-    "area": ("area", area),
+_INFO_FIELDS: Final = {
+    "language": Step("language"),
+    "category": Step("category", takes.words(CATEGORIES)),
+    "event": Step("event"),
+    "responseType": Step("response_type", takes.words(RESPONSES)),
+    "urgency": Step("urgency", takes.word(URGENCIES)),
+    "severity": Step("severity", takes.word(SEVERITIES)),
+    "certainty": Step("certainty", takes.word(CERTAINTIES)),
+    "audience": Step("audience"),
+    "eventCode": Step("event_code", whole=takes.pair),
+    "effective": Step("effective", takes.time),
+    "onset": Step("onset", takes.time),
+    "expires": Step("expires", takes.time),
+    "senderName": Step("sender_name"),
+    "headline": Step("headline"),
+    "description": Step("description"),
+    "instruction": Step("instruction"),
+    "web": Step("web"),
+    "contact": Step("contact"),
+    "parameter": Step("parameter", whole=takes.pair),
+    "resource": Step("resource", whole=resource),
+    "area": Step("area", whole=area),
 }
 _AREA: Final = steps(AREA, _AREA_FIELDS)
 _RESOURCE: Final = steps(RESOURCE, _RESOURCE_FIELDS)

@@ -14,9 +14,9 @@ from typing import Final
 from lxml import etree
 
 from alertd.cap import takes
-from alertd.cap.context import Context, Take, steps, walk
+from alertd.cap.context import Context, Step, steps, walk
 from alertd.cap.document import STANDARD, Limits, Refused, bounded, parse
-from alertd.cap.head import ended, exact, identity, sent, signature
+from alertd.cap.head import ended, exact, identity, references, sent, signature
 from alertd.cap.notes import line, shown
 from alertd.cap.parts import info
 from alertd.cap.vocabulary import ALERT, DEFAULT_LANGUAGE, SIGNATURE, VERSIONS, local, namespace_of
@@ -97,7 +97,7 @@ def _within(root: etree._Element) -> Iterator[tuple[etree._Element, etree._Eleme
 
 def _found(element: etree._Element, limits: Limits, language: str, envelope: etree._Element | None) -> Found:
     namespace = namespace_of(element.tag)
-    context = Context(namespace, limits, language)
+    context = Context(element, namespace, limits, language)
     if not namespace:
         context.notes.add(element, "alert has no namespace; read as CAP 1.2")
     got = walk(context, element, _ALERT[namespace])
@@ -127,24 +127,24 @@ def _words(kind: type[StrEnum]) -> Mapping[str, StrEnum]:
     return {member.value: member for member in kind}
 
 
-_FIELDS: Final[dict[str, tuple[str, Take | None]]] = {
-    "identifier": ("identifier", identity),
-    "sender": ("sender", identity),
-    "sent": ("sent", sent),
-    "status": ("status", exact(_words(Status))),
-    "msgType": ("msg_type", exact(_words(MsgType))),
-    "password": ("password", takes.ignored),
-    "source": ("source", None),
-    "scope": ("scope", exact(_words(Scope))),
-    "restriction": ("restriction", None),
-    "addresses": ("addresses", None),
-    "code": ("code", takes.texts),
-    "note": ("note", None),
-    "references": ("references", None),
-    "incidents": ("incidents", None),
-    "info": ("info", info),
+_FIELDS: Final = {
+    "identifier": Step("identifier", identity),
+    "sender": Step("sender", identity),
+    "sent": Step("sent", sent),
+    "status": Step("status", exact(_words(Status))),
+    "msgType": Step("msg_type", exact(_words(MsgType))),
+    "password": Step("password", takes.ignored),
+    "source": Step("source"),
+    "scope": Step("scope", exact(_words(Scope))),
+    "restriction": Step("restriction"),
+    "addresses": Step("addresses"),
+    "code": Step("code", takes.texts),
+    "note": Step("note"),
+    "references": Step("references", references),
+    "incidents": Step("incidents"),
+    "info": Step("info", whole=info),
 }
 _ALERT: Final = {
-    namespace: {**table, SIGNATURE: (len(ALERT), "signature", signature)}
+    namespace: {**table, SIGNATURE: Step("signature", whole=signature, rank=len(ALERT))}
     for namespace, table in steps(ALERT, _FIELDS).items()
 }
