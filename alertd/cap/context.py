@@ -6,7 +6,7 @@ what they are, and nothing looked up that only a violation needs.
 
 from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from lxml import etree
 
@@ -51,17 +51,10 @@ Whole = Callable[[Context, etree._Element, str, Values], None]  # noqa: SLF001
 """Reads an element that holds others, and takes them from `Context.below`, all of them."""
 
 
-class Step(NamedTuple):
-    """Which field an element becomes, by whom it is read (neither: it is a text that may stand once), and its place in
-    the schema's order."""
-
-    field: str
-    text: Text | None = None
-    whole: Whole | None = None
-    rank: int = 0
-
-
-Steps = Mapping[str, Step]
+Step = tuple[str, Text | None, Whole | None]
+"""Which field an element becomes, and by whom it is read; by neither: it is a text that may stand once."""
+Steps = Mapping[str, tuple[int, str, Text | None, Whole | None]]
+"""The steps of all that may stand in an element, by tag, each with its place in the schema's order."""
 
 
 class Tags:
@@ -85,7 +78,7 @@ TAGS: Final = {namespace: Tags(namespace) for namespace in VERSIONS}
 def steps(order: tuple[str, ...], fields: Mapping[str, Step]) -> Mapping[str, Steps]:
     """The table of an element's children for each namespace."""
     return {
-        namespace: {qualified(namespace, name): fields[name]._replace(rank=rank) for rank, name in enumerate(order)}
+        namespace: {qualified(namespace, name): (rank, *fields[name]) for rank, name in enumerate(order)}
         for namespace in VERSIONS
     }
 
@@ -99,7 +92,7 @@ def walk(context: Context, element: etree._Element, table: Steps) -> Values:
         if step is None:
             _unknown(context, element, child)
             continue
-        field, read_text, read_whole, rank = step
+        rank, field, read_text, read_whole = step
         if rank < top:
             late = _misplaced(context, child, table, top, late or set())
         else:
@@ -128,7 +121,7 @@ def _unknown(context: Context, parent: etree._Element, child: etree._Element) ->
 def _misplaced(context: Context, child: etree._Element, table: Steps, top: int, late: set[str]) -> set[str]:
     if child.tag not in late:
         late.add(child.tag)
-        before = next(tag for tag, step in table.items() if step.rank == top)
+        before = next(tag for tag, (rank, *_) in table.items() if rank == top)
         context.notes.add(child, f"{local(child.tag)} comes after {local(before)}; CAP wants it before")
     return late
 

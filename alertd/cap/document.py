@@ -42,6 +42,7 @@ class Refused(Exception):
 _BOM8: Final = b"\xef\xbb\xbf"
 _BOMS16: Final = (b"\xff\xfe", b"\xfe\xff")
 _SPACE: Final = b" \t\r\n"
+_blanks = re.compile(rb"[ \t\r\n]*+")
 _ENCODING = re.compile(rb"\sencoding\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 # Each writes the characters of markup as ASCII does, so what is looked for in the octets is what the parser sees.
 _READABLE = re.compile(rb"utf-?8|(us-)?ascii|iso[-_]?8859-\d{1,2}|latin-?1|(windows-|cp)125\d", re.IGNORECASE)
@@ -74,7 +75,7 @@ def parse(data: bytes, limits: Limits = STANDARD) -> etree._Element:
     octets, parser = _as_parsed(data)
     if len(octets) > limits.marks:  # what is shorter cannot hold as many
         _counted(octets, limits)
-    if b"<!DOCTYPE" in octets and (line := _doctype(octets)):
+    if line := _doctype(octets):
         raise Refused("the document has a DOCTYPE, which CAP has not and which may name files and hosts", line)
     try:
         root = etree.fromstring(octets, parser)
@@ -128,8 +129,7 @@ def _doctype(octets: bytes) -> int:
     """The line of a DOCTYPE in the prolog, 0 where there is none: in a text those letters are harmless."""
     at = 0
     while True:
-        while octets[at : at + 1] in {b" ", b"\t", b"\r", b"\n"}:
-            at += 1
+        at = _blanks.match(octets, at).end()  # type: ignore[union-attr]  # none at all match too
         if octets.startswith(b"<!--", at):
             end = octets.find(b"-->", at + 4)
         elif octets.startswith(b"<?", at):

@@ -64,11 +64,13 @@ def exact(known: Mapping[str, StrEnum]) -> Text:
         if field in got:
             _twice(context, child, got[field], text)
             return
-        got[field] = member = known.get(text) or known.get(text.strip())
-        if member is None and text.strip():
-            context.notes.refuse(child, f"{local(child.tag)} {shown(text)} is none of {', '.join(known)}")
-        elif member is not None and member.value != text:
-            context.notes.add(child, f"{local(child.tag)} has blanks around it")
+        got[field] = known.get(text)
+        if got[field] is None and (meant := text.strip()):
+            got[field] = known.get(meant)
+            if got[field] is None:
+                context.notes.refuse(child, f"{local(child.tag)} {shown(text)} is none of {', '.join(known)}")
+            else:
+                context.notes.add(child, f"{local(child.tag)} has blanks around it")
 
     return take
 

@@ -5,10 +5,8 @@ a twin of the same slots that is not frozen is filled, and then becomes one of t
 `__post_init__`, or whose checks were done for all values at once.
 """
 
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, field, fields, make_dataclass
-from itertools import repeat
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
@@ -16,9 +14,7 @@ _T = TypeVar("_T")
 
 def maker(kind: type[_T]) -> Callable[[Mapping[str, Any]], _T]:
     """A function from field names and values to an object equal to `kind(**values)`."""
-    known = fields(kind)  # type: ignore[arg-type]  # every kind is a dataclass
-    columns = [(one.name, Any, field() if one.default is MISSING else field(default=one.default)) for one in known]
-    twin: Any = make_dataclass(kind.__name__, columns, slots=True, eq=False)
+    twin = _twin(kind)
 
     def make(values: Mapping[str, Any]) -> _T:
         made = twin(**values)
@@ -28,30 +24,32 @@ def maker(kind: type[_T]) -> Callable[[Mapping[str, Any]], _T]:
     return make
 
 
-def pairs_maker(kind: type[_T], first: str, second: str) -> Callable[[Any, Any], _T]:
+def pairs_maker(kind: type[_T]) -> Callable[[Any, Any], _T]:
     """The same for a class of two fields."""
-    new = object.__new__
-    put_first, put_second = getattr(kind, first).__set__, getattr(kind, second).__set__
+    twin = _twin(kind)
 
     def make(one: Any, two: Any) -> _T:
-        made = new(kind)
-        put_first(made, one)
-        put_second(made, two)
+        made = twin(one, two)
+        made.__class__ = kind
+        return made  # type: ignore[no-any-return]
+
+    return make
+
+
+def columns_maker(kind: type[_T]) -> Callable[[Iterable[Any], Iterable[Any]], tuple[_T, ...]]:
+    """The same for many at once, from two columns."""
+    twin = _twin(kind)
+
+    def make(ones: Iterable[Any], twos: Iterable[Any]) -> tuple[_T, ...]:
+        made = tuple(map(twin, ones, twos))
+        for one in made:
+            one.__class__ = kind
         return made
 
     return make
 
 
-def columns_maker(kind: type[_T], first: str, second: str) -> Callable[[Sequence[Any], Sequence[Any]], tuple[_T, ...]]:
-    """The same for many, from two columns of equal length: no line of Python runs for a single one."""
-    new = object.__new__
-    put_first, put_second = getattr(kind, first).__set__, getattr(kind, second).__set__
-    run = deque[None](maxlen=0).extend
-
-    def make(ones: Sequence[Any], twos: Sequence[Any]) -> tuple[_T, ...]:
-        made = tuple(map(new, repeat(kind, len(ones))))
-        run(map(put_first, made, ones))
-        run(map(put_second, made, twos))
-        return made
-
-    return make
+def _twin(kind: type[_T]) -> Any:
+    known = fields(kind)  # type: ignore[arg-type]  # every kind is a dataclass
+    columns = [(one.name, Any, field() if one.default is MISSING else field(default=one.default)) for one in known]
+    return make_dataclass(kind.__name__, columns, slots=True, eq=False)

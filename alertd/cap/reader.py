@@ -127,24 +127,24 @@ def _words(kind: type[StrEnum]) -> Mapping[str, StrEnum]:
     return {member.value: member for member in kind}
 
 
-_FIELDS: Final = {
-    "identifier": Step("identifier", identity),
-    "sender": Step("sender", identity),
-    "sent": Step("sent", sent),
-    "status": Step("status", exact(_words(Status))),
-    "msgType": Step("msg_type", exact(_words(MsgType))),
-    "password": Step("password", takes.ignored),
-    "source": Step("source"),
-    "scope": Step("scope", exact(_words(Scope))),
-    "restriction": Step("restriction"),
-    "addresses": Step("addresses"),
-    "code": Step("code", takes.texts),
-    "note": Step("note"),
-    "references": Step("references", references),
-    "incidents": Step("incidents"),
-    "info": Step("info", whole=info),
+_FIELDS: Final[dict[str, Step]] = {
+    "identifier": ("identifier", identity, None),
+    "sender": ("sender", identity, None),
+    "sent": ("sent", sent, None),
+    "status": ("status", exact(_words(Status)), None),
+    "msgType": ("msg_type", exact(_words(MsgType)), None),
+    "password": ("password", takes.ignored, None),
+    "source": ("source", None, None),
+    "scope": ("scope", exact(_words(Scope)), None),
+    "restriction": ("restriction", None, None),
+    "addresses": ("addresses", None, None),
+    "code": ("code", takes.texts, None),
+    "note": ("note", None, None),
+    "references": ("references", references, None),
+    "incidents": ("incidents", None, None),
+    "info": ("info", None, info),
 }
 _ALERT: Final = {
-    namespace: {**table, SIGNATURE: Step("signature", whole=signature, rank=len(ALERT))}
+    namespace: {**table, SIGNATURE: (len(ALERT), "signature", None, signature)}
     for namespace, table in steps(ALERT, _FIELDS).items()
 }

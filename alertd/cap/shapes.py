@@ -15,7 +15,7 @@ _NUMBER: Final = r"[+-]?(\d+(\.\d*)?|\.\d+)"
 _DECIMAL = re.compile(_NUMBER, re.ASCII)
 _PAIR = re.compile(f"{_NUMBER},{_NUMBER}", re.ASCII)
 
-_points = columns_maker(Point, "lat", "lon")
+_points = columns_maker(Point)
 
 
 class Unreadable(Exception):

@@ -16,7 +16,7 @@ from alertd.domain.alert import Certainty, Pair
 from alertd.domain.geo import Polygon
 
 _MOST_DIGITS: Final = 40
-_pair = pairs_maker(Pair, "value_name", "value")
+_pair = pairs_maker(Pair)
 
 
 def texts(_context: Context, _child: etree._Element, text: str, field: str, got: Values) -> None:
@@ -31,7 +31,11 @@ def pair(context: Context, child: etree._Element, field: str, got: Values) -> No
         if name.tag == tags.value_name and not len(name):
             value = next(below)
             if value.tag == tags.value and not len(value):
-                got.setdefault(field, []).append(_pair(name.text or "", value.text or ""))
+                made = _pair(name.text or "", value.text or "")
+                if field in got:
+                    got[field].append(made)
+                else:
+                    got[field] = [made]
                 return
             context.passed(child, 2)
         else:
