@@ -19,27 +19,38 @@ Values = dict[str, Any]
 """What was read, by the name of the domain's field; a list where there may be several."""
 
 
+class Document:
+    """What the alerts of one document share. `rings` are its polygons by their texts, None for what could not be read;
+    `points`, how many they have together."""
+
+    __slots__ = ("language", "limits", "points", "rings")
+
+    def __init__(self, limits: Limits, language: str) -> None:
+        self.limits = limits
+        self.language = language
+        self.rings: dict[str, Polygon | None] = {}
+        self.points = 0
+
+
 class Context:
     """One alert's reading. `below` walks through all its elements in the order of the document: who reads an element
-    takes from it what stands inside. `spent` are the points of polygons read so far; `odd`: it holds elements that
-    CAP has not."""
+    takes from it what stands inside. `odd`: it holds elements that CAP has not."""
 
-    __slots__ = ("below", "drawn", "language", "limits", "notes", "odd", "spent", "strict", "tags", "version")
+    __slots__ = ("below", "document", "notes", "odd", "strict", "tags", "version")
 
-    def __init__(self, element: etree._Element, namespace: str, limits: Limits, language: str) -> None:
+    def __init__(self, element: etree._Element, namespace: str, document: Document) -> None:
         self.below = element.iterdescendants("*")
         self.notes = Notes()
         self.version = VERSIONS[namespace]
         self.strict = self.version == LATEST
         self.tags = TAGS[namespace]
-        self.limits = limits
-        self.language = language
-        self.drawn: dict[str, Polygon | None] = {}
-        self.spent = 0
+        self.document = document
         self.odd = False
 
     def passed(self, element: etree._Element, taken: int = 0) -> None:
         """Goes past all that stands in an element, of which so many were taken already."""
+        if not len(element):
+            return
         inside = sum(1 for _ in element.iterdescendants("*"))
         for _ in islice(self.below, inside - taken):
             pass

@@ -16,14 +16,17 @@ from alertd.domain.geo import MAX_POINTS_READ
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a document may cost. `marks`: how many `<` and how many `=` it may hold, that is elements and attributes;
-    `base64`: characters of one embedded file; `points`: of all different polygons of an alert together."""
+    """What a document may cost: with these less than 0.1 s and 10 MB, which `python -m tests.bench --only cap-hostile`
+    shows. `marks`: how many `<` and how many `=` it may hold, that is elements and attributes; the largest known alert
+    has 1,282. `wide`: octets if it holds characters beyond U+FFFF, for they make every character of a text take four.
+    `base64`: characters of one embedded file; `points`: of all its different polygons together."""
 
     octets: int = 3 * 2**20
-    marks: int = 40_000
+    wide: int = 3 * 2**19
+    marks: int = 15_000
     depth: int = 64
     alerts: int = 200
-    points: int = 30_000
+    points: int = 20_000
     polygon_points: int = MAX_POINTS_READ
     base64: int = 2_600_000
 
@@ -43,6 +46,7 @@ _BOM8: Final = b"\xef\xbb\xbf"
 _BOMS16: Final = (b"\xff\xfe", b"\xfe\xff")
 _SPACE: Final = b" \t\r\n"
 _blanks = re.compile(rb"[ \t\r\n]*+")
+_WIDE: Final = (b"&#", b"\xf0", b"\xf1", b"\xf2", b"\xf3", b"\xf4")
 _ENCODING = re.compile(rb"\sencoding\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 # Each writes the characters of markup as ASCII does, so what is looked for in the octets is what the parser sees.
 _READABLE = re.compile(rb"utf-?8|(us-)?ascii|iso[-_]?8859-\d{1,2}|latin-?1|(windows-|cp)125\d", re.IGNORECASE)
@@ -75,6 +79,9 @@ def parse(data: bytes, limits: Limits = STANDARD) -> etree._Element:
     octets, parser = _as_parsed(data)
     if len(octets) > limits.marks:  # what is shorter cannot hold as many
         _counted(octets, limits)
+    if len(octets) > limits.wide and any(wide in octets for wide in _WIDE):
+        why = "characters beyond U+FFFF, or some that are named by number"
+        raise Refused(f"the document has {len(octets):,} octets; with {why}, at most {limits.wide:,} are read")
     if line := _doctype(octets):
         raise Refused("the document has a DOCTYPE, which CAP has not and which may name files and hosts", line)
     try:

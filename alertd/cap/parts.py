@@ -24,8 +24,8 @@ def info(context: Context, element: etree._Element, field: str, got: Values) -> 
     read = walk(context, element, _INFO[context.tags.namespace])
     language = (read.get("language") or "").strip()
     if not language and "language" in read:
-        context.notes.add(element, f"language is empty; read as {context.language}")
-    read["language"] = language or context.language
+        context.notes.add(element, f"language is empty; read as {context.document.language}")
+    read["language"] = language or context.document.language
     for name in _MANY:
         if name in read:
             read[name] = tuple(read[name])

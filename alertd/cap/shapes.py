@@ -10,6 +10,7 @@ from typing import Final
 from alertd.cap.making import columns_maker
 from alertd.domain.geo import ANTIMERIDIAN, MAX_POINTS_READ, POLE, Circle, Point, Polygon
 
+_LONGEST_CIRCLE: Final = 1_000
 _DIGITS: Final = b"0123456789.+-"
 _NUMBER: Final = r"[+-]?(\d+(\.\d*)?|\.\d+)"
 _DECIMAL = re.compile(_NUMBER, re.ASCII)
@@ -28,10 +29,12 @@ def polygon(text: str, most: int = MAX_POINTS_READ) -> Polygon:
     if count > most:
         raise Unreadable(f"the polygon has about {count:,} points; at most {most:,} are read")
     pairs = text.split(None, count + 1)
+    if len(pairs) != count or not count:
+        raise Unreadable(_odd(pairs))
     listed = ";".join(pairs)
     try:
         # Without its digits it is one comma in each pair; then floats can be nothing but plain decimals.
-        if not pairs or listed.encode("ascii").translate(None, _DIGITS) != b",;" * (len(pairs) - 1) + b",":
+        if listed.encode("ascii").translate(None, _DIGITS) != b",;" * (count - 1) + b",":
             raise Unreadable(_odd(pairs))
         numbers = list(map(float, listed.replace(";", ",").split(",")))
     except ValueError:
@@ -63,8 +66,8 @@ def _odd(pairs: list[str]) -> str:
 
 def circle(text: str) -> Circle:
     """Raises Unreadable."""
-    parts = text.split(None, 2)
-    if len(parts) != 2 or not _DECIMAL.fullmatch(parts[1]):  # noqa: PLR2004  a centre and a radius
+    parts = text.strip()[: _LONGEST_CIRCLE + 1].split(None, 2)
+    if len(text) > _LONGEST_CIRCLE or len(parts) != 2 or not _DECIMAL.fullmatch(parts[1]):  # noqa: PLR2004  a centre and a radius
         raise Unreadable(f"the circle {text[:40]!r} is not 'lat,lon radius'")
     try:
         return Circle.parse(f"{parts[0]} {parts[1]}")

@@ -16,6 +16,7 @@ from alertd.domain.alert import Certainty, Pair
 from alertd.domain.geo import Polygon
 
 _MOST_DIGITS: Final = 40
+_LONGEST_WORD: Final = 100
 _pair = pairs_maker(Pair)
 
 
@@ -46,12 +47,12 @@ def pair(context: Context, child: etree._Element, field: str, got: Values) -> No
 
 
 def _odd_pair(context: Context, child: etree._Element) -> Pair:
-    names, values = child.findall(context.tags.value_name), child.findall(context.tags.value)
-    if not names and not values and not len(child):
+    if not len(child):
         name, equals, value = (child.text or "").partition("=")
         if not equals or context.version != "1.0":
             context.notes.add(child, f"{local(child.tag)} has no valueName and value")
         return Pair(name, value) if equals else Pair("", name)
+    names, values = child.findall(context.tags.value_name), child.findall(context.tags.value)
     if len(names) != 1 or len(values) != 1 or len(child) != 2 or child[0] is not names[0]:  # noqa: PLR2004
         context.notes.add(child, f"{local(child.tag)} wants one valueName, then one value, and nothing else")
     return Pair(*(text_within(context, found[0]) if found else "" for found in (names, values)))
@@ -85,7 +86,7 @@ def _lenient(
 ) -> StrEnum | None:
     """The member that was surely meant: other letters' case, blanks around it."""
     name = local(child.tag)
-    meant = " ".join(text.split())
+    meant = " ".join(text.strip()[:_LONGEST_WORD].split())
     if meant == VERY_LIKELY and Certainty.LIKELY in known.values():
         if context.version != "1.0":
             context.notes.add(child, f"certainty 'Very Likely' is CAP 1.0's; {context.version} says 'Likely'")
@@ -114,10 +115,11 @@ def time(context: Context, child: etree._Element, text: str, field: str, got: Va
 
 def drawn(context: Context, child: etree._Element, text: str, field: str, got: Values) -> None:
     """A polygon. Translations repeat the same ones: each text is read once."""
+    rings = context.document.rings
     try:
-        ring = context.drawn[text]
+        ring = rings[text]
     except KeyError:
-        ring = context.drawn[text] = _ring(context, child, text)
+        ring = rings[text] = _ring(context, child, text)
     else:
         if ring is None:
             context.notes.add(child, "polygon: the same again that could not be read", fatal=True)
@@ -126,14 +128,14 @@ def drawn(context: Context, child: etree._Element, text: str, field: str, got: V
 
 
 def _ring(context: Context, child: etree._Element, text: str) -> Polygon | None:
-    left = context.limits.points - context.spent
+    left = context.document.limits.points - context.document.points
     try:
-        ring = polygon(text, min(left, context.limits.polygon_points))
+        ring = polygon(text, min(left, context.document.limits.polygon_points))
     except Unreadable as error:
-        empty = not text.strip()
+        empty = not text or text.isspace()
         context.notes.add(child, "polygon is empty" if empty else f"{error}; it is not read", fatal=not empty)
         return None
-    context.spent += len(ring.points)
+    context.document.points += len(ring.points)
     return ring
 
 
@@ -171,8 +173,8 @@ def embedded(context: Context, child: etree._Element, text: str, field: str, got
     if field in got:
         repeated(context, child)
         return
-    if len(text) > context.limits.base64:
-        most = context.limits.base64
+    if len(text) > context.document.limits.base64:
+        most = context.document.limits.base64
         context.notes.add(child, f"derefUri has {len(text):,} characters; at most {most:,} are read", fatal=True)
     else:
         got[field] = text

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
+from itertools import chain
 from typing import Final
 
-from alertd.cap.check import checked
+from alertd.cap.check import checked_all
 from alertd.cap.reader import Found
 from alertd.cap.reader import read as read_document
 from alertd.domain.alert import Alert, Area, Info, MsgType, Pair, Reference, ResponseType, Status, last_expiry
@@ -53,7 +54,7 @@ def signals_in(
     """The same, with the places its shapes touch."""
     reading = read_document(payload, language=language)
     notes = Notes()
-    wrong = [*reading.violations, *(violation for found in reading.found for violation in checked(found))]
+    wrong = [*reading.violations, *chain.from_iterable(checked_all(reading))]
     for violation in wrong:
         (notes.lost if violation.fatal else notes.odd)(violation.where, violation.message)
     return notes.heard(signal for found in reading.found for signal in _of(found, config, received, locate))
