@@ -16,7 +16,7 @@ from alertd.domain.geo import MAX_POINTS_READ
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a document may cost: with these less than 0.1 s and 10 MB, which `python -m tests.bench --only cap-hostile`
+    """What a document may cost: with these less than 0.1 s and 10 MB, which `python -m tests.bench --only cap_hostile`
     shows. `marks`: how many `<` and how many `=` it may hold, that is elements and attributes; the largest known alert
     has 1,282. `wide`: octets if it holds characters beyond U+FFFF, for they make every character of a text take four.
     `base64`: characters of one embedded file; `points`: of all its different polygons together."""
@@ -26,6 +26,7 @@ class Limits:
     marks: int = 15_000
     depth: int = 64
     alerts: int = 200
+    infos: int = 1_000
     points: int = 20_000
     polygon_points: int = MAX_POINTS_READ
     base64: int = 2_600_000

@@ -21,6 +21,11 @@ _make_info, _make_resource, _make_area = maker(Info), maker(Resource), maker(Are
 
 
 def info(context: Context, element: etree._Element, field: str, got: Values) -> None:
+    most = context.document.limits.infos
+    if len(got.get(field, ())) == most:
+        context.notes.add(element, f"more than {most:,} infos; this one is not read", fatal=True)
+        context.passed(element)
+        return
     read = walk(context, element, _INFO[context.tags.namespace])
     language = (read.get("language") or "").strip()
     if not language and "language" in read:
