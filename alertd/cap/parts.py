@@ -27,17 +27,25 @@ def info(context: Context, element: etree._Element, field: str, got: Values) -> 
         context.passed(element)
         return
     read = walk(context, element, _INFO[context.tags.namespace])
+    _language(context, element, read)
+    _needed(context, element, read)
+    for name in _MANY:
+        if name in read:
+            read[name] = tuple(read[name])
+    got.setdefault(field, []).append(_make_info(read))
+
+
+def _language(context: Context, element: etree._Element, read: Values) -> None:
     language = (read.get("language") or "").strip()
     if not language and "language" in read:
         context.notes.add(element, f"language is empty; read as {context.document.language}")
     read["language"] = language or context.document.language
-    for name in _MANY:
-        if name in read:
-            read[name] = tuple(read[name])
+
+
+def _needed(context: Context, element: etree._Element, read: Values) -> None:
     if "category" not in read:
         read["category"] = ()
-        # CAP 1.0 could do without one.
-        if context.version != "1.0":
+        if context.version != "1.0":  # which could do without one
             context.notes.add(element, "info has no category")
     if "event" not in read:
         read["event"] = ""
@@ -47,7 +55,6 @@ def info(context: Context, element: etree._Element, field: str, got: Values) -> 
             if name not in read:
                 context.notes.add(element, f"info has no {name}; read as {unknown}")
             read[name] = unknown
-    got.setdefault(field, []).append(_make_info(read))
 
 
 def resource(context: Context, element: etree._Element, field: str, got: Values) -> None:
