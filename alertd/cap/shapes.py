@@ -58,9 +58,9 @@ def _beyond(degrees: list[float], most: float) -> bool:
 
 def _odd(pairs: list[str]) -> str:
     """Which pair it is that cannot be read."""
-    for number, pair in enumerate(pairs, 1):
-        if not _PAIR.fullmatch(pair):
-            return f"point {number} of the polygon, {pair[:40]!r}, is not 'lat,lon'"
+    for number, good in enumerate(map(_PAIR.fullmatch, pairs), 1):
+        if good is None:
+            return f"point {number} of the polygon, {pairs[number - 1][:40]!r}, is not 'lat,lon'"
     return "the polygon is not a list of 'lat,lon' pairs"
 
 
