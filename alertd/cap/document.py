@@ -18,8 +18,9 @@ from alertd.domain.geo import MAX_POINTS_READ
 class Limits:
     """What a document may cost: with these less than 0.1 s and 10 MB, which `python -m tests.bench --only cap_hostile`
     shows. `marks`: how many `<` and how many `=` it may hold, that is elements and attributes; the largest known alert
-    has 1,282. `named`: how many `&`. `wide`: octets of one text that holds characters beyond U+FFFF, for then each of its characters takes four.
-    `base64`: characters of one embedded file; `points`: of all its different polygons together."""
+    has 1,282. `named`: how many `&`. `wide`: octets of one text that holds characters beyond U+FFFF, for then each of
+    its characters takes four. `base64`: characters of one embedded file; `points`: of all its different polygons
+    together."""
 
     octets: int = 3 * 2**20
     wide: int = 3 * 2**19
