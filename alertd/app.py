@@ -24,6 +24,7 @@ from alertd.core.handover import Handover
 from alertd.core.intake import Intake, IntakeParts
 from alertd.core.lanes import Lanes
 from alertd.core.letters import Letters
+from alertd.core.notices import Notices
 from alertd.core.pager import Pager, Reminding
 from alertd.core.peers import Peers
 from alertd.core.plan import Planner
@@ -41,8 +42,10 @@ from alertd.ingest.desk import Desk
 from alertd.ingest.drafting import Drafter
 from alertd.ingest.gauges import Gauges
 from alertd.ingest.rules import Rule
+from alertd.ingest.silence import Silences
 from alertd.ingest.supervisor import Supervisor
 from alertd.ports.adapter import Service, Tools
+from alertd.ports.clock import Clock
 from alertd.ports.failpoint import Failpoint, nothing
 from alertd.ports.stores.sweep import Retention
 from alertd.ports.territory import Territory
@@ -74,6 +77,11 @@ class Current:
         return self.settings.cap.seal(document)
 
     @property
+    def retention(self) -> Retention:
+        kept = self.settings.retention
+        return Retention(documents=kept.documents.total_seconds(), early=kept.early.total_seconds())
+
+    @property
     def reminding(self) -> Reminding:
         return Reminding(self.settings.officers.remind, self.settings.officers.reminders)
 
@@ -97,6 +105,7 @@ class House:
     access: Access
     desk: Desk
     sources: Supervisor
+    silences: Silences
     channels: Channels
     planner: Planner
     settler: Settler
@@ -180,15 +189,16 @@ def specs(settings: Settings) -> Sequence[ChannelSpec]:
 
 
 @asynccontextmanager
-async def build(settings: Settings, *, failpoint: Failpoint = nothing) -> AsyncIterator[House]:
+async def build(
+    settings: Settings, *, failpoint: Failpoint = nothing, clock: Clock | None = None
+) -> AsyncIterator[House]:
     """Everything, wired, its store open and exclusively ours. Raises StoreBusy, ValueError, OSError."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(settings, exclusive=True))
-        yield _wire(settings, store, failpoint)
+        yield _wire(settings, store, failpoint, clock or SystemClock())
 
 
-def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
-    clock = SystemClock()
+def _wire(settings: Settings, store: Store, failpoint: Failpoint, clock: Clock) -> House:
     fit = Fittings(clock, structlog.get_logger(), failpoint=failpoint)
     current = starting(settings)
     tell_left_out(fit, current.settings.left_out)
@@ -231,7 +241,8 @@ def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
     intake = Intake(parts)
     access = Access(store, clock)
     raising = Raising(intake, store, clock, fit.bells)
-    desk, sources = _ingest(store, raising, current, fit)
+    notices = Notices(parts)
+    desk, sources = _ingest(store, raising, notices, current, fit)
     services = Services(
         clock=clock,
         service=lambda: current.service,
@@ -270,16 +281,19 @@ def _wire(settings: Settings, store: Store, failpoint: Failpoint) -> House:
         planner=Planner(store, fit),
         settler=settler,
         vigil=vigil,
-        sweeper=Sweeper(store, store, fit, Retention()),
+        sweeper=Sweeper(store, store, fit, lambda: current.retention),
         pager=Pager(store, parts, lambda: current.reminding),
         raising=raising,
         desk=desk,
         sources=sources,
+        silences=Silences(sources.pulses, store, notices, clock, fit.log),
         web=create_app(services),
     )
 
 
-def _ingest(store: Store, raising: Raising, current: Current, fit: Fittings) -> tuple[Desk, Supervisor]:
+def _ingest(
+    store: Store, raising: Raising, notices: Notices, current: Current, fit: Fittings
+) -> tuple[Desk, Supervisor]:
     """What comes in by itself, and the desk where rules judge it."""
     gauges = Gauges(fit.metrics.registry)
     drafter = Drafter(
@@ -295,6 +309,7 @@ def _ingest(store: Store, raising: Raising, current: Current, fit: Fittings) -> 
         fit.log,
         gauges,
         readiness=fit.readiness,
+        notices=notices,
         new_key=lambda: secrets.token_urlsafe(16),
     )
     sources = Supervisor(

@@ -79,9 +79,10 @@ async def living(house: House, notifier: Notifier) -> AsyncIterator[list[asyncio
     await _listen(house)
     judging = asyncio.create_task(house.desk.run(), name="desk")
     listening = asyncio.create_task(house.sources.run(), name="sources")
+    missing = asyncio.create_task(house.silences.run(), name="silent sources")
     serving = asyncio.create_task(server.serve(sockets=sockets), name="server")
     beating = asyncio.create_task(_beat(notifier, house.store), name="watchdog")
-    core = [settling, watching, planning, sweeping, paging, judging, listening, serving]
+    core = [settling, watching, planning, sweeping, paging, judging, listening, missing, serving]
     try:
         _announce(house, sockets)
         _leave_alone_what_stays()
@@ -91,7 +92,7 @@ async def living(house: House, notifier: Notifier) -> AsyncIterator[list[asyncio
         house.fittings.readiness.stop()
         server.should_exit = True
         house.web.state.streams.close()
-        for task in (judging, listening):
+        for task in (judging, listening, missing):
             task.cancel()
         await house.sources.close()
         await house.desk.keep()
@@ -148,7 +149,9 @@ async def reload(house: House, config: Path | None) -> bool:
         _same_house(house.current.settings, fresh.settings)
     except (ConfigError, ValueError, OSError) as error:
         house.fittings.log.error("reload refused, the running configuration stays", reason=str(error))
+        house.fittings.readiness.concern("reload", "the configuration on disk is faulty: the one before it goes on")
         return False
+    house.fittings.readiness.concern("reload", None)
     speaks_differently = fresh.service != house.current.service
     house.current.settings, house.current.territory, house.current.renderer = (
         fresh.settings,

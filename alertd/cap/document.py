@@ -6,7 +6,7 @@ bounded before it is built: an element of four octets costs a hundred and more i
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from lxml import etree
@@ -16,14 +16,20 @@ from alertd.domain.geo import MAX_POINTS_READ
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a document may cost. `marks`: how many `<` and how many `=` it may hold, that is elements and attributes;
-    `base64`: characters of one embedded file; `points`: of all different polygons of an alert together."""
+    """What a document may cost: with these less than 0.1 s and 10 MB, which `python -m tests.bench --only cap_hostile`
+    shows. `marks`: how many `<` and how many `=` it may hold, that is elements and attributes; the largest known alert
+    has 1,282. `named`: how many `&`. `wide`: octets of one text that holds characters beyond U+FFFF, for then each of
+    its characters takes four. `base64`: characters of one embedded file; `points`: of all its different polygons
+    together."""
 
     octets: int = 3 * 2**20
-    marks: int = 40_000
+    wide: int = 3 * 2**19
+    marks: int = 15_000
+    named: int = 250_000
     depth: int = 64
     alerts: int = 200
-    points: int = 30_000
+    infos: int = 1_000
+    points: int = 20_000
     polygon_points: int = MAX_POINTS_READ
     base64: int = 2_600_000
 
@@ -42,6 +48,8 @@ class Refused(Exception):
 _BOM8: Final = b"\xef\xbb\xbf"
 _BOMS16: Final = (b"\xff\xfe", b"\xfe\xff")
 _SPACE: Final = b" \t\r\n"
+_blanks = re.compile(rb"[ \t\r\n]*+")
+_WIDE = re.compile(rb"[\xf0-\xf4]|&#(?:x0*[0-9A-Fa-f]{5}|0*[1-9][0-9]{4})")
 _ENCODING = re.compile(rb"\sencoding\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 # Each writes the characters of markup as ASCII does, so what is looked for in the octets is what the parser sees.
 _READABLE = re.compile(rb"utf-?8|(us-)?ascii|iso[-_]?8859-\d{1,2}|latin-?1|(windows-|cp)125\d", re.IGNORECASE)
@@ -72,10 +80,11 @@ def parse(data: bytes, limits: Limits = STANDARD) -> etree._Element:
     if len(data) > limits.octets:
         raise Refused(f"the document has {len(data):,} octets; at most {limits.octets:,} are read")
     octets, parser = _as_parsed(data)
-    for mark, what in ((b"<", "elements"), (b"=", "attributes")):
-        if octets.count(mark) > limits.marks:
-            raise Refused(f"the document holds more than {limits.marks:,} {mark.decode()!r}: too many {what}")
-    if b"<!DOCTYPE" in octets and (line := _doctype(octets)):
+    if len(octets) > limits.marks:  # what is shorter cannot hold as many
+        _counted(octets, limits)
+    if len(octets) > limits.wide:
+        _narrow(octets, limits)
+    if line := _doctype(octets):
         raise Refused("the document has a DOCTYPE, which CAP has not and which may name files and hosts", line)
     try:
         root = etree.fromstring(octets, parser)
@@ -90,6 +99,14 @@ def bounded(root: etree._Element, limits: Limits) -> None:
     """For a tree that is more than an alert as we know it. Raises Refused if it is nested deeper than the limit."""
     if _too_deep(limits.depth)(root):
         raise Refused(f"elements are nested more than {limits.depth} deep")
+
+
+def _narrow(octets: bytes, limits: Limits) -> None:
+    """Raises Refused for a long text with characters beyond U+FFFF."""
+    for text in octets.split(b"<"):
+        if len(text) > limits.wide and _WIDE.search(text):
+            why = "with characters beyond U+FFFF"
+            raise Refused(f"a text has {len(text):,} octets; {why}, at most {limits.wide:,} are read")
 
 
 def _as_parsed(data: bytes) -> tuple[bytes, etree.XMLParser]:
@@ -113,6 +130,15 @@ def _as_parsed(data: bytes) -> tuple[bytes, etree.XMLParser]:
     return octets, _PARSER
 
 
+def _counted(octets: bytes, limits: Limits) -> None:
+    for mark, what in ((b"<", "elements"), (b"=", "attributes")):
+        if octets.count(mark) > limits.marks:
+            raise Refused(f"the document holds more than {limits.marks:,} {mark.decode()!r}: too many {what}")
+    if octets.count(b"&") > limits.named:
+        raise Refused(f"the document holds more than {limits.named:,} '&': too many characters that are named")
+
+
+@lru_cache(maxsize=64)
 def _declares_readable(declaration: bytes) -> bool:
     found = _ENCODING.search(declaration)
     return found is not None and _READABLE.fullmatch(found[1] or found[2] or b"") is not None
@@ -122,8 +148,7 @@ def _doctype(octets: bytes) -> int:
     """The line of a DOCTYPE in the prolog, 0 where there is none: in a text those letters are harmless."""
     at = 0
     while True:
-        while octets[at : at + 1] in {b" ", b"\t", b"\r", b"\n"}:
-            at += 1
+        at = _blanks.match(octets, at).end()  # type: ignore[union-attr]  # none at all match too
         if octets.startswith(b"<!--", at):
             end = octets.find(b"-->", at + 4)
         elif octets.startswith(b"<?", at):

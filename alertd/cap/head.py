@@ -6,7 +6,7 @@ from typing import Final
 
 from lxml import etree
 
-from alertd.cap.context import Context, Take, Values, text_of
+from alertd.cap.context import Context, Text, Values, repeated
 from alertd.cap.making import maker
 from alertd.cap.moments import moment, strict
 from alertd.cap.notes import shown
@@ -29,9 +29,8 @@ _MOST_REFERENCES: Final = 2_000
 _make_alert = maker(Alert)
 
 
-def identity(context: Context, child: etree._Element, field: str, got: Values) -> None:
+def identity(context: Context, child: etree._Element, text: str, field: str, got: Values) -> None:
     """identifier and sender. Two different ones would be two messages."""
-    text = text_of(context, child)
     if field in got:
         _twice(context, child, got[field], text)
         return
@@ -40,9 +39,9 @@ def identity(context: Context, child: etree._Element, field: str, got: Values) -
         context.notes.add(child, f"{local(child.tag)} has blanks around it")
 
 
-def sent(context: Context, child: etree._Element, field: str, got: Values) -> None:
+def sent(context: Context, child: etree._Element, text: str, field: str, got: Values) -> None:
     """Kept as the text it is, since references repeat it; but it must be a time."""
-    text = text_of(context, child).strip()
+    text = text.strip()
     if field in got:
         _twice(context, child, got[field], text)
         return
@@ -51,26 +50,27 @@ def sent(context: Context, child: etree._Element, field: str, got: Values) -> No
         return
     if strict(text) is not None:
         return
-    at, fault = moment(text, exact=context.strict)
-    if at is None:
+    time, fault = moment(text, exact=context.strict)
+    if time is None:
         context.notes.refuse(child, f"sent {shown(text)} {fault}")
     elif fault:
         context.notes.add(child, f"sent {shown(text)} {fault}")
 
 
-def exact(known: Mapping[str, StrEnum]) -> Take:
+def exact(known: Mapping[str, StrEnum]) -> Text:
     """status, msgType and scope: CAP's very words, for a guess might make a real alert of a test."""
 
-    def take(context: Context, child: etree._Element, field: str, got: Values) -> None:
-        text = text_of(context, child)
+    def take(context: Context, child: etree._Element, text: str, field: str, got: Values) -> None:
         if field in got:
             _twice(context, child, got[field], text)
             return
-        got[field] = member = known.get(text) or known.get(text.strip())
-        if member is None and text.strip():
-            context.notes.refuse(child, f"{local(child.tag)} {shown(text)} is none of {', '.join(known)}")
-        elif member is not None and member.value != text:
-            context.notes.add(child, f"{local(child.tag)} has blanks around it")
+        got[field] = known.get(text)
+        if got[field] is None and (meant := text.strip()):
+            got[field] = known.get(meant)
+            if got[field] is None:
+                context.notes.refuse(child, f"{local(child.tag)} {shown(text)} is none of {', '.join(known)}")
+            else:
+                context.notes.add(child, f"{local(child.tag)} has blanks around it")
 
     return take
 
@@ -88,6 +88,30 @@ def signature(context: Context, child: etree._Element, field: str, got: Values) 
     if context.version != "1.2":
         context.notes.add(child, f"CAP {context.version} has no place for a Signature")
     got[field] = True
+    context.passed(child)
+
+
+def references(context: Context, child: etree._Element, text: str, field: str, got: Values) -> None:
+    """`sender,identifier,sent` with blanks between, each byte for byte."""
+    if field in got:
+        repeated(context, child)
+        return
+    found = []
+    said = text.split(None, _MOST_REFERENCES)
+    if len(said) > _MOST_REFERENCES:
+        said.pop()
+        context.notes.add(child, f"more than {_MOST_REFERENCES:,} references; the rest is not read", fatal=True)
+    for one in said:
+        parts = one.split(",")
+        if len(parts) == _PARTS and all(parts):
+            found.append(Reference(*parts))
+        else:
+            context.notes.add(
+                child, f"reference {shown(one)} is not 'sender,identifier,sent'; it is not read", fatal=True
+            )
+    if not text.strip():
+        context.notes.add(child, "references is empty")
+    got[field] = tuple(found)
 
 
 def ended(context: Context, element: etree._Element, got: Values) -> Alert | None:
@@ -96,33 +120,10 @@ def ended(context: Context, element: etree._Element, got: Values) -> Alert | Non
         context.notes.refuse(element, f"alert without {', '.join(missing)}; it is not read")
     if context.notes.refused:
         return None
-    references = got.pop("references", None)
-    if references is not None:
-        got["references"] = _references(context, element, references)
     got["info"] = tuple(got.get("info", ()))
     got["code"], got["purpose"] = _purpose(context, element, got.get("code", ()))
     got["id"] = ""
     return _make_alert(got)
-
-
-def _references(context: Context, element: etree._Element, text: str) -> tuple[Reference, ...]:
-    """`sender,identifier,sent` with blanks between, each byte for byte."""
-    child = element.find("{*}references")
-    at = element if child is None else child
-    found = []
-    said = text.split(None, _MOST_REFERENCES)
-    if len(said) > _MOST_REFERENCES:
-        said.pop()
-        context.notes.add(at, f"more than {_MOST_REFERENCES:,} references; the rest is not read", fatal=True)
-    for one in said:
-        parts = one.split(",")
-        if len(parts) == _PARTS and all(parts):
-            found.append(Reference(*parts))
-        else:
-            context.notes.add(at, f"reference {shown(one)} is not 'sender,identifier,sent'; it is not read", fatal=True)
-    if not text.strip():
-        context.notes.add(at, "references is empty")
-    return tuple(found)
 
 
 def _purpose(context: Context, element: etree._Element, codes: Sequence[str]) -> tuple[tuple[str, ...], Purpose]:

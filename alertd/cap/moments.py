@@ -1,7 +1,7 @@
 """Times of CAP documents (3.3.2) → aware datetimes."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 _STRICT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[-+]\d\d:\d\d", re.ASCII)
@@ -49,6 +49,12 @@ def moment(text: str, *, exact: bool = True) -> Moment:
     if at is None or at.year not in _YEARS:
         return Moment(None, "is no time of the calendar; it is not read")
     return Moment(at, fault)
+
+
+def canonical(text: str) -> str:
+    """One spelling for all of the same moment, to look names up by; a text that is no time stands for itself."""
+    at = moment(text, exact=False).at
+    return text if at is None else at.astimezone(UTC).isoformat()
 
 
 def _next_day(text: str) -> datetime:

@@ -9,7 +9,7 @@ from typing import Final
 from lxml import etree
 
 from alertd.cap import takes
-from alertd.cap.context import Context, Take, Values, steps, walk
+from alertd.cap.context import Context, Step, Values, steps, walk
 from alertd.cap.making import maker
 from alertd.cap.vocabulary import AREA, CATEGORIES, CERTAINTIES, INFO, RESOURCE, RESPONSES, SEVERITIES, URGENCIES, local
 from alertd.domain.alert import Area, Certainty, Info, Resource, Severity, Urgency
@@ -21,18 +21,31 @@ _make_info, _make_resource, _make_area = maker(Info), maker(Resource), maker(Are
 
 
 def info(context: Context, element: etree._Element, field: str, got: Values) -> None:
+    most = context.document.limits.infos
+    if len(got.get(field, ())) == most:
+        context.notes.add(element, f"more than {most:,} infos; this one is not read", fatal=True)
+        context.passed(element)
+        return
     read = walk(context, element, _INFO[context.tags.namespace])
-    language = (read.get("language") or "").strip()
-    if not language and "language" in read:
-        context.notes.add(element, f"language is empty; read as {context.language}")
-    read["language"] = language or context.language
+    _language(context, element, read)
+    _needed(context, element, read)
     for name in _MANY:
         if name in read:
             read[name] = tuple(read[name])
+    got.setdefault(field, []).append(_make_info(read))
+
+
+def _language(context: Context, element: etree._Element, read: Values) -> None:
+    language = (read.get("language") or "").strip()
+    if not language and "language" in read:
+        context.notes.add(element, f"language is empty; read as {context.document.language}")
+    read["language"] = language or context.document.language
+
+
+def _needed(context: Context, element: etree._Element, read: Values) -> None:
     if "category" not in read:
         read["category"] = ()
-        # CAP 1.0 could do without one.
-        if context.version != "1.0" and element.find("{*}category") is None:
+        if context.version != "1.0":  # which could do without one
             context.notes.add(element, "info has no category")
     if "event" not in read:
         read["event"] = ""
@@ -42,7 +55,6 @@ def info(context: Context, element: etree._Element, field: str, got: Values) -> 
             if name not in read:
                 context.notes.add(element, f"info has no {name}; read as {unknown}")
             read[name] = unknown
-    got.setdefault(field, []).append(_make_info(read))
 
 
 def resource(context: Context, element: etree._Element, field: str, got: Values) -> None:
@@ -70,44 +82,44 @@ def _wanted(context: Context, element: etree._Element, read: Values, field: str,
         context.notes.add(element, f"{local(element.tag)} has no {name}")
 
 
-_AREA_FIELDS: Final[dict[str, tuple[str, Take | None]]] = {
-    "areaDesc": ("area_desc", None),
-    "polygon": ("polygons", takes.drawn),
-    "circle": ("circles", takes.round_),
-    "geocode": ("geocodes", takes.pair),
-    "altitude": ("altitude", takes.height),
-    "ceiling": ("ceiling", takes.height),
+_AREA_FIELDS: Final[dict[str, Step]] = {
+    "areaDesc": ("area_desc", None, None),
+    "polygon": ("polygons", takes.drawn, None),
+    "circle": ("circles", takes.round_, None),
+    "geocode": ("geocodes", None, takes.pair),
+    "altitude": ("altitude", takes.height, None),
+    "ceiling": ("ceiling", takes.height, None),
 }
-_RESOURCE_FIELDS: Final[dict[str, tuple[str, Take | None]]] = {
-    "resourceDesc": ("resource_desc", None),
-    "mimeType": ("mime_type", None),
-    "size": ("size", takes.size),
-    "uri": ("uri", None),
-    "derefUri": ("deref_uri", takes.embedded),
-    "digest": ("digest", None),
+_RESOURCE_FIELDS: Final[dict[str, Step]] = {
+    "resourceDesc": ("resource_desc", None, None),
+    "mimeType": ("mime_type", None, None),
+    "size": ("size", takes.size, None),
+    "uri": ("uri", None, None),
+    "derefUri": ("deref_uri", takes.embedded, None),
+    "digest": ("digest", None, None),
 }
-_INFO_FIELDS: Final[dict[str, tuple[str, Take | None]]] = {
-    "language": ("language", None),
-    "category": ("category", takes.words(CATEGORIES)),
-    "event": ("event", None),
-    "responseType": ("response_type", takes.words(RESPONSES)),
-    "urgency": ("urgency", takes.word(URGENCIES)),
-    "severity": ("severity", takes.word(SEVERITIES)),
-    "certainty": ("certainty", takes.word(CERTAINTIES)),
-    "audience": ("audience", None),
-    "eventCode": ("event_code", takes.pair),
-    "effective": ("effective", takes.time),
-    "onset": ("onset", takes.time),
-    "expires": ("expires", takes.time),
-    "senderName": ("sender_name", None),
-    "headline": ("headline", None),
-    "description": ("description", None),
-    "instruction": ("instruction", None),
-    "web": ("web", None),
-    "contact": ("contact", None),
-    "parameter": ("parameter", takes.pair),
-    "resource": ("resource", resource),
-    "area": ("area", area),
+_INFO_FIELDS: Final[dict[str, Step]] = {
+    "language": ("language", None, None),
+    "category": ("category", takes.words(CATEGORIES), None),
+    "event": ("event", None, None),
+    "responseType": ("response_type", takes.words(RESPONSES), None),
+    "urgency": ("urgency", takes.word(URGENCIES), None),
+    "severity": ("severity", takes.word(SEVERITIES), None),
+    "certainty": ("certainty", takes.word(CERTAINTIES), None),
+    "audience": ("audience", None, None),
+    "eventCode": ("event_code", None, takes.pair),
+    "effective": ("effective", takes.time, None),
+    "onset": ("onset", takes.time, None),
+    "expires": ("expires", takes.time, None),
+    "senderName": ("sender_name", None, None),
+    "headline": ("headline", None, None),
+    "description": ("description", None, None),
+    "instruction": ("instruction", None, None),
+    "web": ("web", None, None),
+    "contact": ("contact", None, None),
+    "parameter": ("parameter", None, takes.pair),
+    "resource": ("resource", None, resource),
+    "area": ("area", None, area),
 }
 _AREA: Final = steps(AREA, _AREA_FIELDS)
 _RESOURCE: Final = steps(RESOURCE, _RESOURCE_FIELDS)

@@ -14,9 +14,9 @@ from typing import Final
 from lxml import etree
 
 from alertd.cap import takes
-from alertd.cap.context import Context, Take, steps, walk
+from alertd.cap.context import Context, Document, Step, steps, walk
 from alertd.cap.document import STANDARD, Limits, Refused, bounded, parse
-from alertd.cap.head import ended, exact, identity, sent, signature
+from alertd.cap.head import ended, exact, identity, references, sent, signature
 from alertd.cap.notes import line, shown
 from alertd.cap.parts import info
 from alertd.cap.vocabulary import ALERT, DEFAULT_LANGUAGE, SIGNATURE, VERSIONS, local, namespace_of
@@ -60,31 +60,37 @@ def read(data: bytes, *, limits: Limits = STANDARD, language: str | None = None)
     """Never raises for what the bytes hold. `language` is what an info without one speaks (the schema: en-US)."""
     try:
         root = parse(data, limits)
-        speaks = language or DEFAULT_LANGUAGE
-        return _alone(root, limits, speaks) if local(root.tag) == "alert" else _several(root, limits, speaks)
+        document = Document(limits, language or DEFAULT_LANGUAGE)
+        return _alone(root, document) if local(root.tag) == "alert" else _several(root, document)
     except Refused as error:
         return Reading((), (Violation(f"line {error.line}", str(error), fatal=True),))
 
 
-def _several(root: etree._Element, limits: Limits, language: str) -> Reading:
+def _several(root: etree._Element, document: Document) -> Reading:
+    limits = document.limits
     bounded(root, limits)
     found: list[Found] = []
     for element, envelope in _within(root):
         if len(found) == limits.alerts:
             more = Violation(line(element), f"more than {limits.alerts} alerts: the rest is not read", fatal=True)
             return Reading(tuple(found), (more,))
-        found.append(_found(element, limits, language, envelope))
+        context = Context(element, namespace_of(element.tag), document)
+        found.append(_found(context, element, envelope))
     if not found:
         none = f"there is no CAP alert in this {local(root.tag)[:40]}"
         return Reading((), (Violation(line(root), none, fatal=True),))
     return Reading(tuple(found))
 
 
-def _alone(root: etree._Element, limits: Limits, language: str) -> Reading:
+def _alone(root: etree._Element, document: Document) -> Reading:
     namespace = namespace_of(root.tag)
     if namespace not in VERSIONS:
         return Reading((), (Violation(line(root), f"namespace {shown(namespace)} is none of CAP's", fatal=True),))
-    return Reading((_found(root, limits, language, None),))
+    context = Context(root, namespace, document)
+    found = _found(context, root, None)
+    if context.odd:
+        bounded(root, document.limits)
+    return Reading((found,))
 
 
 def _within(root: etree._Element) -> Iterator[tuple[etree._Element, etree._Element | None]]:
@@ -95,14 +101,11 @@ def _within(root: etree._Element) -> Iterator[tuple[etree._Element, etree._Eleme
             yield element, next((one for one in above if local(one.tag) == "EDXLDistribution"), None)
 
 
-def _found(element: etree._Element, limits: Limits, language: str, envelope: etree._Element | None) -> Found:
-    namespace = namespace_of(element.tag)
-    context = Context(namespace, limits, language)
+def _found(context: Context, element: etree._Element, envelope: etree._Element | None) -> Found:
+    namespace = context.tags.namespace
     if not namespace:
         context.notes.add(element, "alert has no namespace; read as CAP 1.2")
     got = walk(context, element, _ALERT[namespace])
-    if context.odd:
-        bounded(element.getroottree().getroot(), limits)
     signed = got.pop("signature", False)
     alert = ended(context, element, got)
     if alert is not None and envelope is not None and (said := _contradicts(envelope, alert.status)):
@@ -127,24 +130,24 @@ def _words(kind: type[StrEnum]) -> Mapping[str, StrEnum]:
     return {member.value: member for member in kind}
 
 
-_FIELDS: Final[dict[str, tuple[str, Take | None]]] = {
-    "identifier": ("identifier", identity),
-    "sender": ("sender", identity),
-    "sent": ("sent", sent),
-    "status": ("status", exact(_words(Status))),
-    "msgType": ("msg_type", exact(_words(MsgType))),
-    "password": ("password", takes.ignored),
-    "source": ("source", None),
-    "scope": ("scope", exact(_words(Scope))),
-    "restriction": ("restriction", None),
-    "addresses": ("addresses", None),
-    "code": ("code", takes.texts),
-    "note": ("note", None),
-    "references": ("references", None),
-    "incidents": ("incidents", None),
-    "info": ("info", info),
+_FIELDS: Final[dict[str, Step]] = {
+    "identifier": ("identifier", identity, None),
+    "sender": ("sender", identity, None),
+    "sent": ("sent", sent, None),
+    "status": ("status", exact(_words(Status)), None),
+    "msgType": ("msg_type", exact(_words(MsgType)), None),
+    "password": ("password", takes.ignored, None),
+    "source": ("source", None, None),
+    "scope": ("scope", exact(_words(Scope)), None),
+    "restriction": ("restriction", None, None),
+    "addresses": ("addresses", None, None),
+    "code": ("code", takes.texts, None),
+    "note": ("note", None, None),
+    "references": ("references", references, None),
+    "incidents": ("incidents", None, None),
+    "info": ("info", None, info),
 }
 _ALERT: Final = {
-    namespace: {**table, SIGNATURE: (len(ALERT), "signature", signature)}
+    namespace: {**table, SIGNATURE: (len(ALERT), "signature", None, signature)}
     for namespace, table in steps(ALERT, _FIELDS).items()
 }

@@ -1,23 +1,20 @@
 """What CAP 1.2 asks for and an XML schema cannot say.
 
 Pure: an Alert in, faults out, each with the path to its element, so that it holds for what we write as for what others
-wrote. `located` turns the paths into lines of the document an alert was read from.
+wrote. `places.located` turns the paths into lines of the document an alert was read from.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from lxml import etree
-
-from alertd.cap.crossing import crossing
+from alertd.cap.crossing import Sweeps, Wearied
 from alertd.cap.files import file_faults
 from alertd.cap.moments import moment
-from alertd.cap.notes import line, shown
+from alertd.cap.notes import shown
 from alertd.cap.writer import PURPOSE_CODE
 from alertd.domain.alert import Alert, Area, Info, MsgType, Scope
-from alertd.domain.geo import Polygon
-from alertd.domain.signal import Violation
+from alertd.domain.geo import Point, Polygon
 from alertd.domain.texts import identifier_fault, language_fault
 
 Path = tuple[str | int, ...]
@@ -34,32 +31,17 @@ class Fault(NamedTuple):
     message: str
 
 
-def check(alert: Alert) -> Iterator[Fault]:
-    """Every rule that is broken, in the order of the elements."""
+def check(alert: Alert, sweeps: Sweeps | None = None) -> Iterator[Fault]:
+    """Every rule that is broken, in the order of the elements. `sweeps` bounds what outlines may cost; alerts of one
+    document share it."""
+    sweeps = sweeps or Sweeps()
     yield from _names(alert)
     yield from _addressed(alert)
     yield from _codes(alert)
     yield from _references(alert)
     for number, info in enumerate(alert.info):
-        yield from _info(("info", number), alert, info)
+        yield from _info(("info", number), alert, info, sweeps)
     yield from _same_words(alert.info)
-
-
-def located(element: etree._Element, faults: Iterable[Fault]) -> Iterator[Violation]:
-    """The faults with the lines of `element`, the alert they were found in."""
-    for fault in faults:
-        yield Violation(line(_at(element, fault.path)), fault.message)
-
-
-def _at(element: etree._Element, path: Path) -> etree._Element:
-    """The element a path names; the nearest above where it is missing."""
-    steps = iter([*path, 0] if path and isinstance(path[-1], str) else path)
-    for name, number in zip(steps, steps, strict=True):
-        found = element.findall(f"{{*}}{name}")
-        if not isinstance(number, int) or number >= len(found):
-            break
-        element = found[number]
-    return element
 
 
 # --- the alert (3.2.1) ---
@@ -109,7 +91,7 @@ def _references(alert: Alert) -> Iterator[Fault]:
 # --- info (3.2.2) ---
 
 
-def _info(path: Path, alert: Alert, info: Info) -> Iterator[Fault]:
+def _info(path: Path, alert: Alert, info: Info, sweeps: Sweeps) -> Iterator[Fault]:
     if fault := language_fault(info.language):
         yield Fault((*path, "language"), f"language {fault}")
     if not info.category:
@@ -119,7 +101,7 @@ def _info(path: Path, alert: Alert, info: Info) -> Iterator[Fault]:
         for name, message in file_faults(resource):
             yield Fault((*path, "resource", number, name), message)
     for number, area in enumerate(info.area):
-        yield from _area((*path, "area", number), area)
+        yield from _area((*path, "area", number), area, sweeps)
 
 
 def _times(path: Path, alert: Alert, info: Info) -> Iterator[Fault]:
@@ -153,7 +135,7 @@ def _same_words(infos: tuple[Info, ...]) -> Iterator[Fault]:
 # --- area (3.2.4) ---
 
 
-def _area(path: Path, area: Area) -> Iterator[Fault]:
+def _area(path: Path, area: Area, sweeps: Sweeps) -> Iterator[Fault]:
     if not (area.polygons or area.circles or area.geocodes or area.zones):
         yield Fault(path, "area is empty: no polygon, circle or geocode says where it is")
     if area.ceiling is not None and area.altitude is None:
@@ -164,12 +146,25 @@ def _area(path: Path, area: Area) -> Iterator[Fault]:
         if feet is not None and not _LOWEST_FEET <= feet <= _HIGHEST_FEET:
             yield Fault((*path, name), f"{name} {feet} is no height in feet")
     for polygon in area.polygons:
-        if fault := _polygon(polygon):
+        if fault := _polygon(polygon, sweeps):
             yield Fault(path, fault)
 
 
-def _polygon(polygon: Polygon) -> str:
-    if len(set(polygon.points)) < _RING:
+def _polygon(polygon: Polygon, sweeps: Sweeps) -> str:
+    if _flat(polygon.points):
         return f"the polygon at {polygon.points[0]} has no inside"
-    crossed = crossing(polygon.points)
+    try:
+        crossed = sweeps.crossing(polygon.points)
+    except Wearied:
+        return "the polygon's outline is too large to be checked for crossing itself"
     return f"the polygon's outline crosses itself near {crossed}" if crossed else ""
+
+
+def _flat(points: tuple[Point, ...]) -> bool:
+    """Fewer than three different points."""
+    seen: set[Point] = set()
+    for point in points:
+        seen.add(point)
+        if len(seen) == _RING:
+            return False
+    return True

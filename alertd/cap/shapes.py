@@ -7,15 +7,16 @@ round.
 import re
 from typing import Final
 
-from alertd.cap.making import pairs_maker
+from alertd.cap.making import columns_maker
 from alertd.domain.geo import ANTIMERIDIAN, MAX_POINTS_READ, POLE, Circle, Point, Polygon
 
+_LONGEST_CIRCLE: Final = 1_000
 _DIGITS: Final = b"0123456789.+-"
-_COMMA: Final = b","
-_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
+_NUMBER: Final = r"[+-]?(\d+(\.\d*)?|\.\d+)"
+_DECIMAL = re.compile(_NUMBER, re.ASCII)
+_PAIR = re.compile(f"{_NUMBER},{_NUMBER}", re.ASCII)
 
-
-_point = pairs_maker(Point, "lat", "lon")
+_points = columns_maker(Point)
 
 
 class Unreadable(Exception):
@@ -28,25 +29,25 @@ def polygon(text: str, most: int = MAX_POINTS_READ) -> Polygon:
     if count > most:
         raise Unreadable(f"the polygon has about {count:,} points; at most {most:,} are read")
     pairs = text.split(None, count + 1)
-    if len(pairs) != count:
+    if len(pairs) != count or not count:
         raise Unreadable(_odd(pairs))
+    listed = ";".join(pairs)
     try:
-        # Without its digits a polygon is commas with blanks between; then floats can be nothing but plain decimals.
-        commas = text.encode("ascii").translate(None, _DIGITS).split()
-        numbers = list(map(float, text.replace(",", " ").split()))
+        # Without its digits it is one comma in each pair; then floats can be nothing but plain decimals.
+        if listed.encode("ascii").translate(None, _DIGITS) != b",;" * (count - 1) + b",":
+            raise Unreadable(_odd(pairs))
+        numbers = list(map(float, listed.replace(";", ",").split(",")))
     except ValueError:
         raise Unreadable(_odd(pairs)) from None
-    if commas != [_COMMA] * count or len(numbers) != 2 * count:
-        raise Unreadable(_odd(pairs))
     return _ring(numbers[::2], numbers[1::2])
 
 
 def _ring(lats: list[float], lons: list[float]) -> Polygon:
     """What a Point checks is checked here for all of them at once."""
-    if lats and (_beyond(lats, POLE) or _beyond(lons, ANTIMERIDIAN)):
+    if _beyond(lats, POLE) or _beyond(lons, ANTIMERIDIAN):
         raise Unreadable("a point of the polygon lies outside latitude -90..90 or longitude -180..180")
     try:
-        return Polygon(tuple(map(_point, lats, lons)))
+        return Polygon(_points(lats, lons))
     except ValueError as error:
         raise Unreadable(str(error)) from None
 
@@ -57,16 +58,16 @@ def _beyond(degrees: list[float], most: float) -> bool:
 
 def _odd(pairs: list[str]) -> str:
     """Which pair it is that cannot be read."""
-    for number, pair in enumerate(pairs, 1):
-        if not all(_DECIMAL.fullmatch(part) for part in pair.split(",")) or pair.count(",") != 1:
-            return f"point {number} of the polygon, {pair[:40]!r}, is not 'lat,lon'"
+    for number, good in enumerate(map(_PAIR.fullmatch, pairs), 1):
+        if good is None:
+            return f"point {number} of the polygon, {pairs[number - 1][:40]!r}, is not 'lat,lon'"
     return "the polygon is not a list of 'lat,lon' pairs"
 
 
 def circle(text: str) -> Circle:
     """Raises Unreadable."""
-    parts = text.split(None, 2)
-    if len(parts) != 2 or not _DECIMAL.fullmatch(parts[1]):  # noqa: PLR2004  a centre and a radius
+    parts = text.strip()[: _LONGEST_CIRCLE + 1].split(None, 2)
+    if len(text) > _LONGEST_CIRCLE or len(parts) != 2 or not _DECIMAL.fullmatch(parts[1]):  # noqa: PLR2004  a centre and a radius
         raise Unreadable(f"the circle {text[:40]!r} is not 'lat,lon radius'")
     try:
         return Circle.parse(f"{parts[0]} {parts[1]}")

@@ -6,7 +6,7 @@ from typing import Final
 
 from lxml import etree
 
-from alertd.cap.context import Context, Take, Values, repeated, text_of
+from alertd.cap.context import Context, Text, Values, repeated, text_within
 from alertd.cap.making import pairs_maker
 from alertd.cap.moments import moment, strict
 from alertd.cap.notes import shown
@@ -16,64 +16,77 @@ from alertd.domain.alert import Certainty, Pair
 from alertd.domain.geo import Polygon
 
 _MOST_DIGITS: Final = 40
-_pair = pairs_maker(Pair, "value_name", "value")
+_LONGEST_WORD: Final = 100
+_pair = pairs_maker(Pair)
 
 
-def texts(context: Context, child: etree._Element, field: str, got: Values) -> None:
-    got.setdefault(field, []).append(text_of(context, child))
+def texts(_context: Context, _child: etree._Element, text: str, field: str, got: Values) -> None:
+    got.setdefault(field, []).append(text)
 
 
 def pair(context: Context, child: etree._Element, field: str, got: Values) -> None:
     """`valueName` and `value`; CAP 1.0 wrote `name=value` as the text."""
-    tags = context.tags
+    below, tags = context.below, context.tags
     if len(child) == 2:  # noqa: PLR2004  the two
-        name, value = child
-        if name.tag == tags.value_name and value.tag == tags.value and not len(name) and not len(value):
-            got.setdefault(field, []).append(_pair(name.text or "", value.text or ""))
-            return
+        name = next(below)
+        if name.tag == tags.value_name and not len(name):
+            value = next(below)
+            if value.tag == tags.value and not len(value):
+                made = _pair(name.text or "", value.text or "")
+                if field in got:
+                    got[field].append(made)
+                else:
+                    got[field] = [made]
+                return
+            context.passed(child, 2)
+        else:
+            context.passed(child, 1)
+    else:
+        context.passed(child)
     got.setdefault(field, []).append(_odd_pair(context, child))
 
 
 def _odd_pair(context: Context, child: etree._Element) -> Pair:
-    names, values = child.findall(context.tags.value_name), child.findall(context.tags.value)
-    if not names and not values and not len(child):
+    if not len(child):
         name, equals, value = (child.text or "").partition("=")
         if not equals or context.version != "1.0":
             context.notes.add(child, f"{local(child.tag)} has no valueName and value")
         return Pair(name, value) if equals else Pair("", name)
+    names, values = child.findall(context.tags.value_name), child.findall(context.tags.value)
     if len(names) != 1 or len(values) != 1 or len(child) != 2 or child[0] is not names[0]:  # noqa: PLR2004
         context.notes.add(child, f"{local(child.tag)} wants one valueName, then one value, and nothing else")
-    return Pair(*(text_of(context, found[0]) if found else "" for found in (names, values)))
+    return Pair(*(text_within(context, found[0]) if found else "" for found in (names, values)))
 
 
-def word(known: Mapping[str, StrEnum]) -> Take:
+def word(known: Mapping[str, StrEnum]) -> Text:
     """One of an enumeration. What is not known is left out: the caller has a word for that, or refuses."""
 
-    def take(context: Context, child: etree._Element, field: str, got: Values) -> None:
+    def take(context: Context, child: etree._Element, text: str, field: str, got: Values) -> None:
         if field in got:
             repeated(context, child)
         else:
-            member = known.get(child.text or "") if not len(child) else None
-            got[field] = member or _lenient(context, child, known, "read as Unknown")
+            got[field] = known.get(text) or _lenient(context, child, text, known, "read as Unknown")
 
     return take
 
 
-def words(known: Mapping[str, StrEnum]) -> Take:
+def words(known: Mapping[str, StrEnum]) -> Text:
     """Any number of an enumeration; an unknown one is not read."""
 
-    def take(context: Context, child: etree._Element, field: str, got: Values) -> None:
-        member = known.get(child.text or "") if not len(child) else None
-        if member := member or _lenient(context, child, known, "not read"):
-            got.setdefault(field, []).append(member)
+    def take(context: Context, child: etree._Element, text: str, field: str, got: Values) -> None:
+        found = got.setdefault(field, [])
+        if member := known.get(text) or _lenient(context, child, text, known, "not read"):
+            found.append(member)
 
     return take
 
 
-def _lenient(context: Context, child: etree._Element, known: Mapping[str, StrEnum], otherwise: str) -> StrEnum | None:
+def _lenient(
+    context: Context, child: etree._Element, text: str, known: Mapping[str, StrEnum], otherwise: str
+) -> StrEnum | None:
     """The member that was surely meant: other letters' case, blanks around it."""
-    name, text = local(child.tag), text_of(context, child)
-    meant = " ".join(text.split())
+    name = local(child.tag)
+    meant = " ".join(text.strip()[:_LONGEST_WORD].split())
     if meant == VERY_LIKELY and Certainty.LIKELY in known.values():
         if context.version != "1.0":
             context.notes.add(child, f"certainty 'Very Likely' is CAP 1.0's; {context.version} says 'Likely'")
@@ -87,28 +100,26 @@ def _lenient(context: Context, child: etree._Element, known: Mapping[str, StrEnu
     return None
 
 
-def time(context: Context, child: etree._Element, field: str, got: Values) -> None:
+def time(context: Context, child: etree._Element, text: str, field: str, got: Values) -> None:
     if field in got:
         repeated(context, child)
         return
-    text = text_of(context, child)
     if (known := strict(text)) is not None:
         got[field] = known
         return
-    at, fault = moment(text, exact=context.strict)
+    got[field], fault = moment(text, exact=context.strict)
     if fault:
         said = shown(text) if text.strip() else "that is empty"
-        context.notes.add(child, f"{local(child.tag)} {said} {fault}", fatal=at is None)
-    got[field] = at
+        context.notes.add(child, f"{local(child.tag)} {said} {fault}", fatal=got[field] is None)
 
 
-def drawn(context: Context, child: etree._Element, field: str, got: Values) -> None:
+def drawn(context: Context, child: etree._Element, text: str, field: str, got: Values) -> None:
     """A polygon. Translations repeat the same ones: each text is read once."""
-    text = text_of(context, child)
+    rings = context.document.rings
     try:
-        ring = context.drawn[text]
+        ring = rings[text]
     except KeyError:
-        ring = context.drawn[text] = _ring(context, child, text)
+        ring = rings[text] = _ring(context, child, text)
     else:
         if ring is None:
             context.notes.add(child, "polygon: the same again that could not be read", fatal=True)
@@ -117,40 +128,39 @@ def drawn(context: Context, child: etree._Element, field: str, got: Values) -> N
 
 
 def _ring(context: Context, child: etree._Element, text: str) -> Polygon | None:
-    left = context.limits.points - context.spent
+    left = context.document.limits.points - context.document.points
     try:
-        ring = polygon(text, min(left, context.limits.polygon_points))
+        ring = polygon(text, min(left, context.document.limits.polygon_points))
     except Unreadable as error:
-        empty = not text.strip()
+        empty = not text or text.isspace()
         context.notes.add(child, "polygon is empty" if empty else f"{error}; it is not read", fatal=not empty)
         return None
-    context.spent += len(ring.points)
+    context.document.points += len(ring.points)
     return ring
 
 
-def round_(context: Context, child: etree._Element, field: str, got: Values) -> None:
+def round_(context: Context, child: etree._Element, text: str, field: str, got: Values) -> None:
     try:
-        got.setdefault(field, []).append(circle(text_of(context, child)))
+        got.setdefault(field, []).append(circle(text))
     except Unreadable as error:
         context.notes.add(child, f"{error}; it is not read", fatal=True)
 
 
-def height(context: Context, child: etree._Element, field: str, got: Values) -> None:
+def height(context: Context, child: etree._Element, text: str, field: str, got: Values) -> None:
     if field in got:
         repeated(context, child)
         return
-    text = text_of(context, child)
     got[field] = feet(text)
     if got[field] is None:
         said = f"{local(child.tag)} {shown(text)}"
         context.notes.add(child, f"{said} is not a number of feet; it is not read", fatal=True)
 
 
-def size(context: Context, child: etree._Element, field: str, got: Values) -> None:
+def size(context: Context, child: etree._Element, text: str, field: str, got: Values) -> None:
     if field in got:
         repeated(context, child)
         return
-    text = text_of(context, child).strip()
+    text = text.strip()
     digits = text.removeprefix("+").removeprefix("-")
     good = digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS and len(text) - len(digits) <= 1
     got[field] = int(text) if good else None
@@ -158,20 +168,19 @@ def size(context: Context, child: etree._Element, field: str, got: Values) -> No
         context.notes.add(child, f"size {shown(text)} is not a number of bytes; it is not read", fatal=True)
 
 
-def embedded(context: Context, child: etree._Element, field: str, got: Values) -> None:
+def embedded(context: Context, child: etree._Element, text: str, field: str, got: Values) -> None:
     """A file in base64, kept as the text it is."""
     if field in got:
         repeated(context, child)
         return
-    text = text_of(context, child)
-    if len(text) > context.limits.base64:
-        most = context.limits.base64
+    if len(text) > context.document.limits.base64:
+        most = context.document.limits.base64
         context.notes.add(child, f"derefUri has {len(text):,} characters; at most {most:,} are read", fatal=True)
     else:
         got[field] = text
 
 
-def ignored(context: Context, child: etree._Element, _field: str, _got: Values) -> None:
+def ignored(context: Context, child: etree._Element, _text: str, _field: str, _got: Values) -> None:
     """`password` of CAP 1.0: means to be no one's business, and the model has no place for it."""
     if context.version != "1.0":
         context.notes.add(child, f"{local(child.tag)} is CAP 1.0's; it is not read")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from alertd.cap.check import checked
+from alertd.cap.check import checked_all
 from alertd.cap.proving import Proven, read_proven
 from alertd.cap.reader import Reading
 from alertd.cap.trust import Certificate, Trust, load_anchors
@@ -69,8 +69,8 @@ def _octets(file: Path) -> bytes:
 
 def _lines(reading: Reading) -> Iterator[str]:
     yield from map(_line, reading.violations)
-    for found in reading.found:
-        yield from map(_line, checked(found))
+    for violations in checked_all(reading):
+        yield from map(_line, violations)
 
 
 def _line(violation: Violation) -> str:

@@ -13,6 +13,7 @@ from alertd.core.audience import Carrier, choose, cohort_of, refuse_channels, ta
 from alertd.core.fittings import Fittings
 from alertd.core.handover import Handover
 from alertd.core.submission import Accepted, Identity, Submission, checked
+from alertd.core.traced import traced
 from alertd.core.vigil import LEASE
 from alertd.domain.alert import Alert, AlertState, Purpose
 from alertd.domain.priority import priority_of
@@ -126,6 +127,8 @@ class Acceptance:
     ) -> NewAlert:
         """All that the transaction writes, as for a first alert that goes out at once."""
         now = self._.fittings.clock.now()
+        if origin is not None:
+            alert = traced(alert, origin.by or origin.name)
         return NewAlert(
             alert=alert,
             state=AlertState.PENDING,

@@ -1,15 +1,18 @@
 """What a page to the officers is made of, and how it is accepted: beside the API, its cohort given by the house."""
 
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from alertd.core.accepting import Acceptance, Idempotency, IntakeParts
 from alertd.core.audience import of_officers
 from alertd.core.submission import Accepted, Submission, identified
+from alertd.core.words.notices import Notice, notice_infos
 from alertd.core.words.paging import Speech
-from alertd.domain.alert import Alert, AlertState, MsgType, Purpose, Reference, Scope, Status
-from alertd.domain.paging import PAGER, ending_id, page_id
+from alertd.domain.alert import Alert, AlertState, Info, MsgType, Purpose, Reference, Scope, Status
+from alertd.domain.paging import PAGER, ending_id, notice_id, page_id
+from alertd.domain.problems import Conflict, NotFound
 from alertd.domain.subscriber import Cohort
 from alertd.ports.stores.access import Token
 from alertd.ports.stores.intake import ChannelPlan, NewAlert, StoredAlert, Target
@@ -18,7 +21,18 @@ _EVERY_OFFICER: Final = (Target("*", 1, 4),)
 """Whatever zones and severity he asked for: those are about alerts, and this asks him for a decision."""
 
 _ENDING_LASTS: Final = timedelta(hours=1)
+_NOTICE_LASTS: Final = timedelta(hours=24)
 _RESTRICTION: Final = "for the officers who decide on drafts"
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """`until`: nothing of it is sent later. `about` a draft, if any."""
+
+    id: str
+    infos: Sequence[Info]
+    until: datetime
+    about: str | None = None
 
 
 class Paging:
@@ -34,14 +48,31 @@ class Paging:
         plans = of_officers(self._.carriers())
         if not await self._anybody(plans):
             return False
-        own = page_id(draft.alert.id, number)
-        await self._accept(draft, Speech(draft, self._.service(), number), own, last, plans)
+        infos = Speech(draft, self._.service(), number).infos()
+        page = _Page(page_id(draft.alert.id, number), infos, draft.deadline, draft.alert.id)
+        await self._accept(page, last, plans)
         return True
 
     async def end(self, draft: StoredAlert, last: str) -> None:
         """Say how it ended, to whoever was paged. Once, however often it is called. Raises Unavailable."""
+        infos = Speech(draft, self._.service(), None).infos()
+        until = self._.fittings.clock.now() + _ENDING_LASTS
+        page = _Page(ending_id(draft.alert.id), infos, until, draft.alert.id)
+        await self._accept(page, last, of_officers(self._.carriers()))
+
+    async def notice(self, key: str, notice: Notice, after: str | None = None) -> str | None:
+        """Tell the officers what asks for no decision; the id of the page, None where there is no officer. Once for
+        each `key`, however often it is called. `after`: the notice it replaces. Raises Unavailable."""
         plans = of_officers(self._.carriers())
-        await self._accept(draft, Speech(draft, self._.service(), None), ending_id(draft.alert.id), last, plans)
+        if not await self._anybody(plans):
+            return None
+        own = notice_id(key)
+        page = _Page(own, notice_infos(notice, self._.service()), self._.fittings.clock.now() + _NOTICE_LASTS)
+        try:
+            await self._accept(page, after, plans)
+        except (NotFound, Conflict):  # the one before it is forgotten, or was replaced
+            await self._accept(page, None, plans)
+        return own
 
     async def _anybody(self, plans: tuple[ChannelPlan, ...]) -> bool:
         for plan in plans:
@@ -51,15 +82,12 @@ class Paging:
                 return True
         return False
 
-    async def _accept(
-        self, draft: StoredAlert, speech: Speech, own: str, last: str | None, plans: tuple[ChannelPlan, ...]
-    ) -> None:
+    async def _accept(self, page: "_Page", last: str | None, plans: tuple[ChannelPlan, ...]) -> None:
         earlier = await self._.store.get_alert(last) if last is not None else None
-        idempotency = Idempotency(own, own)
-        now = self._.fittings.clock.now()
-        token = Token(PAGER, "", frozenset(), frozenset({Status.SYSTEM.value}), now)
+        idempotency = Idempotency(page.id, page.id)
+        token = Token(PAGER, "", frozenset(), frozenset({Status.SYSTEM.value}), self._.fittings.clock.now())
         new = self._acceptance.new(
-            self._alert(draft, speech, own, earlier),
+            self._alert(page, earlier),
             token,
             _with_earlier(plans, earlier, self._broadcast()),
             idempotency,
@@ -68,22 +96,22 @@ class Paging:
             new,
             cohort=Cohort.OFFICERS,
             targets=_EVERY_OFFICER,
-            deadline=draft.deadline if speech.number is not None else now + _ENDING_LASTS,
+            deadline=page.until,
         )
         await self._acceptance.accept(walled(_following(new, earlier)), _encoded)
 
-    def _alert(self, draft: StoredAlert, speech: Speech, own: str, earlier: StoredAlert | None) -> Alert:
+    def _alert(self, page: "_Page", earlier: StoredAlert | None) -> Alert:
         submission = Submission(
             purpose=Purpose.EMERGENCY,
             status=Status.SYSTEM,
             msg_type=MsgType.ALERT if earlier is None else MsgType.UPDATE,
             scope=Scope.RESTRICTED,
             restriction=_RESTRICTION,
-            info=speech.infos(),
-            incidents=draft.alert.id,
+            info=tuple(page.infos),
+            incidents=page.about,
         )
         references = () if earlier is None else (_reference(earlier.alert),)
-        return identified(submission, replace(self._acceptance.identity(), id=own), references)
+        return identified(submission, replace(self._acceptance.identity(), id=page.id), references)
 
     def _broadcast(self) -> frozenset[str]:
         return frozenset(c.name for c in self._.carriers() if c.broadcast)

@@ -2,64 +2,45 @@
 
 Its own name (sender, identifier, sent) is kept with it, in the transaction that takes it: the same message again is
 answered as it was, another one under that name is refused, and what refers to it finds it.
+
+An Update or a Cancel of which nothing it follows is known is NotFound (404), and so is every repeat: whoever mistyped
+what he cancels must not read that it is done. But it is remembered, and what it follows is not sent as if it were new
+when it comes (see `alertd.core.overtaken`). An Ack or an Error of nothing known is NotFound and leaves nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
+from typing import NoReturn
 
-from alertd.core.accepting import Acceptance, Encode, Idempotency, IntakeParts, kept_key, same_key
+from alertd.core.accepting import Acceptance, Idempotency, IntakeParts, kept_key, same_key
 from alertd.core.access import allow, allow_mode, holds
-from alertd.core.geocodes import nowhere, zoned
 from alertd.core.intake import Intake
+from alertd.core.overtaken import Message, overtaken
+from alertd.core.peer_acts import Acts, Answering, Call
 from alertd.core.references import heads_of, listed, same
-from alertd.core.submission import Accepted, Submission
-from alertd.domain.alert import Alert, AlertState, MsgType, Reference, Scope, Status
-from alertd.domain.problems import Conflict, InFlight, Invalid, NotFound, Problem
-from alertd.domain.signal import Violation
+from alertd.core.submission import Accepted
+from alertd.domain.alert import Alert, AlertState, MsgType, Reference, Status
+from alertd.domain.problems import Conflict, InFlight, Invalid, NotFound, Overtaken, Problem
 from alertd.ports.stores.access import Token
-from alertd.ports.stores.intake import Origin, StoredAlert
-from alertd.ports.stores.peers import News, PeerStore
+from alertd.ports.stores.intake import StoredAlert
+from alertd.ports.stores.peers import News, PeerStore, Waiting
 
 MAX_REFERENCES = 200
+_TRIES = 8
 _NEWS = frozenset({MsgType.ACK, MsgType.ERROR})
 _UNDECIDED = frozenset({AlertState.DRAFT, AlertState.REJECTED})
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """`alert` as it was read; of its infos nothing is kept where they were not `whole`."""
-
-    alert: Alert
-    origin: Origin
-    whole: bool = True
-
-
-Answering = Callable[[Accepted, Sequence[Violation]], bytes]
-"""Makes the answer, which also tells what was wrong with the document."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """Who posts it, and how the answer is made."""
-
-    token: Token
-    idempotency: Idempotency | None
-    answering: Answering
-
-    def encode(self, origin: Origin) -> Encode:
-        return lambda accepted: self.answering(accepted, origin.violations)
 
 
 class Peers:
     def __init__(self, parts: IntakeParts, store: PeerStore, intake: Intake) -> None:
         self._ = parts
         self._store = store
-        self._intake = intake
+        self._acts = Acts(parts, intake)
         self._acceptance = Acceptance(parts)
         self._in_flight: set[Reference] = set()
+        self.submission = self._acts.submission
 
     async def take(
         self, message: Message, *, token: Token, idempotency: Idempotency | None, answering: Answering
@@ -67,23 +48,69 @@ class Peers:
         """An Alert is sent, an Update or a Cancel follows what it references, an Ack or an Error is noted.
 
         The answer, or the one this message got before. Raises as `Intake`, and InFlight; NotFound where nothing it
-        references is known; Conflict where that may not be followed, or its name is that of another message.
+        references is known; Conflict where that may not be followed, its name is that of another message, or it was
+        cancelled before it came.
         """
         alert = message.alert
+        message = replace(message, origin=replace(message.origin, owner=token.name))
         if alert.msg_type in {MsgType.UPDATE, MsgType.CANCEL} or not holds(token, "alerts:draft"):
             allow(token, "alerts:send")
         allow_mode(token, alert.status)
         with self._alone(message.origin.name):
-            if (told := await self._told_before(message, token)) is not None:
-                return told
-            call = _Call(token, idempotency, answering)
-            if alert.msg_type is MsgType.ALERT:
-                return await self._alert(message, call)
-            known = await self._referenced(alert)
-            if alert.msg_type in _NEWS:
-                return await self._news(message, known, call)
-            heads = heads_of(alert, known)
-            return await (self._cancel if alert.msg_type is MsgType.CANCEL else self._update)(message, heads, call)
+            call = Call(token, idempotency, answering)
+            for _ in range(_TRIES):
+                try:
+                    return await self._take(message, call)
+                except Overtaken:
+                    continue
+            return await self._take(message, call)
+
+    async def _take(self, message: Message, call: Call) -> bytes:
+        """Raises Overtaken as well: something came in between, and is seen the next time."""
+        if (told := await self._told_before(message, call.token)) is not None:
+            return told
+        alert = message.alert
+        if alert.msg_type is MsgType.ALERT:
+            return await self._first(message, call)
+        known, unheard = await self._referenced(alert)
+        if alert.msg_type in _NEWS:
+            return await self._news(message, known, call)
+        if not known:
+            await self._remember(message)
+        heads = heads_of(alert, known)
+        return await self._follow(replace(message, origin=replace(message.origin, unheard=unheard)), heads, call)
+
+    async def _first(self, message: Message, call: Call) -> bytes:
+        """A new Alert, unless something came before it."""
+        said = await self._with_what_was_early(message)
+        with _of_another(said, message):
+            return await self._acts.alert(said, call)
+
+    async def _follow(self, message: Message, heads: Sequence[str], call: Call) -> bytes:
+        """An Update or a Cancel of what is known, unless something came before it."""
+        said = message
+        if message.alert.msg_type is MsgType.UPDATE:
+            said = await self._with_what_was_early(message)
+        with _of_another(said, message):
+            return await (self._acts.cancel if said.alert.msg_type is MsgType.CANCEL else self._acts.update)(
+                said, heads, call
+            )
+
+    async def _with_what_was_early(self, message: Message) -> Message:
+        return overtaken(message, await self._store.early(message.origin.name, message.alert.status))
+
+    async def _remember(self, message: Message) -> NoReturn:
+        """It waits for what it follows, if it could follow it. Raises NotFound; Invalid, and then nothing waits."""
+        alert = message.alert
+        self._acts.check(alert)
+        origin = replace(message.origin, unheard=alert.references)
+        said = alert if message.whole else replace(alert, info=())
+        await self._store.wait(Waiting(origin, said, self._.fittings.clock.now()))
+        then = "that is not sent" if alert.msg_type is MsgType.CANCEL else "this is sent in its place"
+        raise NotFound(
+            f"{alert.msg_type} of nothing that is known here: {listed(alert.references)}. Nothing was sent or taken "
+            f"back. It is remembered: should what it names come, {then}"
+        )
 
     @contextmanager
     def _alone(self, name: Reference) -> Iterator[None]:
@@ -104,8 +131,11 @@ class Peers:
             if one.answer is None:
                 raise Conflict(f"{name} is alert {one.alert_id}, which was published here: nothing is sent again")
             if one.answer.fingerprint != message.origin.fingerprint:
-                raise Conflict(f"another message was posted as {name} and became alert {one.alert_id}")
-            if message.alert.msg_type is MsgType.ALERT and message.alert.status is not Status.DRAFT:
+                became = f"became alert {one.alert_id}" if one.alert_id else "waits for what it follows"
+                raise Conflict(f"another message was posted as {name} and {became}")
+            if one.alert_id is None:
+                return None
+            if message.alert.msg_type not in _NEWS and message.alert.status is not Status.DRAFT:
                 await self._refuse_undecided(one.alert_id, token)
             return one.answer.body
         return None
@@ -116,52 +146,11 @@ class Peers:
         if state in _UNDECIDED and holds(token, "alerts:send"):
             raise Conflict(f"this message is here as alert {alert_id}, which is {state}: decide on that one")
 
-    async def _alert(self, message: Message, call: _Call) -> bytes:
-        return await self._intake.submit(
-            self.submission(message.alert),
-            token=call.token,
-            idempotency=call.idempotency,
-            encode=call.encode(message.origin),
-            origin=message.origin,
-        )
-
-    async def _update(self, message: Message, heads: Sequence[str], call: _Call) -> bytes:
-        return await self._intake.update(
-            heads[0],
-            self.submission(message.alert),
-            token=call.token,
-            idempotency=call.idempotency,
-            encode=call.encode(message.origin),
-            also=heads[1:],
-            origin=message.origin,
-        )
-
-    async def _cancel(self, message: Message, heads: Sequence[str], call: _Call) -> bytes:
-        """What is wrong with its words must not keep a false alarm alive: then it speaks with its original's."""
-        alert = message.alert
-        if alert.scope is not Scope.PUBLIC:
-            raise Invalid(Problem(("scope",), f"{alert.scope}: none is ever widened; send Public"))
-        cancel = partial(
-            self._intake.cancel,
-            heads[0],
-            note=alert.note,
-            token=call.token,
-            idempotency=call.idempotency,
-            also=heads[1:],
-        )
-        origin = message.origin
-        infos = zoned(alert.info, self._.territory()) if message.whole else ()
-        try:
-            return await cancel(info=infos, encode=call.encode(origin), origin=origin)
-        except Invalid as error:
-            if not infos:
-                raise
-            unsaid = (Violation(".".join(map(str, p.loc)), f"not said: {p.msg}") for p in error.problems)
-            origin = replace(origin, violations=(*origin.violations, *unsaid))
-            return await cancel(info=(), encode=call.encode(origin), origin=origin)
-
-    async def _news(self, message: Message, known: Sequence[StoredAlert], call: _Call) -> bytes:
+    async def _news(self, message: Message, known: Sequence[StoredAlert], call: Call) -> bytes:
         """Kept and audited; the answer speaks of the alert it is about."""
+        if not known:
+            about = message.alert
+            raise NotFound(f"{about.msg_type} of nothing that is known here: {listed(about.references)}")
         house, subject = self._acceptance, known[0].alert
         with house.once(call.token, call.idempotency):
             if (stored := await house.replay(call.token, call.idempotency)) is not None:
@@ -182,42 +171,35 @@ class Peers:
             return same_key(before.fingerprint, call.idempotency.fingerprint, before.body)
         return answer
 
-    async def _referenced(self, alert: Alert) -> Sequence[StoredAlert]:
-        """What it references and is known here, each once, in its order. Raises Invalid, NotFound."""
+    async def _referenced(self, alert: Alert) -> tuple[Sequence[StoredAlert], tuple[Reference, ...]]:
+        """What it references and is known here, each once, in its order; and what is not. Raises Invalid."""
         if not alert.references:
             raise Invalid(Problem(("references",), f"msgType {alert.msg_type} needs references to what it is about"))
         if len(alert.references) > MAX_REFERENCES:
             many = f"{len(alert.references)} of them; at most {MAX_REFERENCES} are taken"
             raise Invalid(Problem(("references",), many))
-        named: defaultdict[tuple[str, str], dict[str, Reference]] = defaultdict(dict)
+        named: defaultdict[tuple[str, str], list[tuple[str, Reference]]] = defaultdict(list)
         for one in await self._store.remembered(alert.references):
-            if one.msg_type not in _NEWS:
-                named[one.name.sender, one.name.identifier][one.alert_id] = one.name
-        ids = {
-            alert_id: None
-            for reference in alert.references
-            for alert_id, name in named[reference.sender, reference.identifier].items()
-            if same(reference, name)
-        }
-        if not ids:
-            raise NotFound(f"{alert.msg_type} of nothing that is known here: {listed(alert.references)}")
-        return [await self._.store.get_alert(alert_id) for alert_id in ids]
+            if one.msg_type not in _NEWS and one.alert_id is not None:
+                named[one.name.sender, one.name.identifier].append((one.alert_id, one.name))
+        found: dict[str, None] = {}
+        unheard = []
+        for reference in alert.references:
+            alike = named[reference.sender, reference.identifier]
+            ids = [alert_id for alert_id, name in alike if same(reference, name)]
+            found.update(dict.fromkeys(ids))
+            if not ids:
+                unheard.append(reference)
+        return [await self._.store.get_alert(alert_id) for alert_id in found], tuple(unheard)
 
-    def submission(self, alert: Alert) -> Submission:
-        """What an Alert or an Update asks for. Raises Invalid for areas that select nothing."""
-        infos = zoned(alert.info, self._.territory())
-        if problems := tuple(nowhere(infos)):
-            raise Invalid(*problems)
-        return Submission(
-            purpose=alert.purpose,
-            status=alert.status,
-            msg_type=alert.msg_type,
-            scope=alert.scope,
-            info=infos,
-            source=alert.source,
-            restriction=alert.restriction,
-            addresses=alert.addresses,
-            note=alert.note,
-            incidents=alert.incidents,
-            code=alert.code,
-        )
+
+@contextmanager
+def _of_another(said: Message, message: Message) -> Iterator[None]:
+    """Whoever posts a message is not told of faults in another one as if they were in his."""
+    try:
+        yield
+    except Invalid as error:
+        if said is message:
+            raise
+        told = f"{said.origin.by} came before {message.origin.name} and replaces it, but cannot be sent now: {error}"
+        raise Conflict(told) from error

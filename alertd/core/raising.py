@@ -15,7 +15,7 @@ from alertd.core.submission import Accepted, Submission
 from alertd.core.words.wording import clip, plain
 from alertd.domain.alert import AlertState, MsgType, Status
 from alertd.domain.paging import RULE
-from alertd.domain.problems import Conflict, Forbidden, InFlight, Invalid, Problem
+from alertd.domain.problems import Conflict, Forbidden, InFlight, Invalid, NotFound, Problem
 from alertd.domain.texts import LIMITS
 from alertd.ports.clock import Clock
 from alertd.ports.stores.access import Token
@@ -71,12 +71,24 @@ class Raising:
         return await self._submit(submission, by, supplants=None)
 
     async def change(
-        self, alert_id: str, submission: Submission, *, rule: str, unattended: bool, evidence: Sequence[str], key: str
+        self,
+        alert_id: str,
+        submission: Submission,
+        *,
+        rule: str,
+        unattended: bool,
+        evidence: Sequence[str],
+        key: str,
+        also: Sequence[str] = (),
     ) -> Raised:
         """The matter is another now: an Update of what was sent; in place of a waiting draft a new one, which the
-        store does in one transaction; after a rejected draft a new one too, for a person decided on other words."""
+        store does in one transaction; after a rejected draft a new one too, for a person decided on other words.
+
+        `also`: other alerts of the rule, about what turned out to be the same matter: it follows them too. Those that
+        a person has ended or taken over are left as they are.
+        """
         by = Authority(rule=rule, unattended=unattended, evidence=evidence, key=key)
-        return await _looking_twice(lambda: self._change(alert_id, submission, by))
+        return await _looking_twice(lambda: self._change(alert_id, also, submission, by))
 
     async def all_clear(
         self,
@@ -88,38 +100,66 @@ class Raising:
         evidence: Sequence[str],
         key: str,
         reason: str,
+        also: Sequence[str] = (),
     ) -> Raised:
         """The matter is over: an Update that says so where something was sent, else the waiting draft is withdrawn
-        for `reason`. What a person has ended already stays as it is."""
+        for `reason`. What a person has ended already stays as it is. `also` as in `change`."""
         by = Authority(rule=rule, unattended=unattended, evidence=evidence, key=key)
-        return await _looking_twice(lambda: self._all_clear(alert_id, submission, by, reason))
+        return await _looking_twice(lambda: self._all_clear(alert_id, also, submission, by, reason))
 
     # --- steps ---
 
-    async def _change(self, alert_id: str, submission: Submission, by: Authority) -> Raised:
+    async def _change(self, alert_id: str, also: Sequence[str], submission: Submission, by: Authority) -> Raised:
         stored = _alike(await self._latest(alert_id, by), submission)
-        if stored.state not in (AlertState.DRAFT, AlertState.REJECTED):
-            return await self._update(stored.alert.id, submission, by, supplants=None)
+        others = await self._others(also, submission, by, f"of one matter with {stored.alert.id}")
         supplants = stored.alert.id if stored.state is AlertState.DRAFT else None
-        if stored.ancestors:
-            sent = await self._latest(stored.ancestors[0], by)
-            return await self._update(sent.alert.id, submission, by, supplants=supplants)
+        sent = await self._sent(stored, by)
+        if sent is not None:
+            others = list(dict.fromkeys((sent.alert.id, *others)))
+        if others:
+            return await self._update(others, submission, by, supplants=supplants)
         return await self._submit(submission, by, supplants=supplants)
 
-    async def _all_clear(self, alert_id: str, submission: Submission, by: Authority, reason: str) -> Raised:
+    async def _all_clear(
+        self, alert_id: str, also: Sequence[str], submission: Submission, by: Authority, reason: str
+    ) -> Raised:
         stored = _alike(await self._latest(alert_id, by), submission)
+        others = await self._others(also, submission, by, reason)
         if stored.state is AlertState.DRAFT:
-            now = self._clock.now()
-            await self._store.withdraw(
-                stored.alert.id, actor=by.actor, at=now, reason=clip(plain(reason), _LONGEST_EVIDENCE)
-            )
-            self._bells.drafts.ring()
+            await self._withdraw(stored, by, reason)
             stored = await self._store.get_alert(stored.alert.id)
-        if stored.state is AlertState.REJECTED and stored.ancestors:
-            stored = await self._latest(stored.ancestors[0], by)
-        if stored.state in _ENDED:
-            return Raised(stored.alert.id, stored.state)
-        return await self._update(stored.alert.id, submission, by, supplants=None)
+        sent = await self._sent(stored, by)
+        if sent is not None and sent.state not in _ENDED:
+            others = list(dict.fromkeys((sent.alert.id, *others)))
+        if not others:
+            return Raised((sent or stored).alert.id, (sent or stored).state)
+        return await self._update(others, submission, by, supplants=None)
+
+    async def _sent(self, stored: StoredAlert, by: Authority) -> StoredAlert | None:
+        """The alert itself, or what went out before a draft of it; None where nothing did."""
+        if stored.state not in (AlertState.DRAFT, AlertState.REJECTED):
+            return stored
+        return await self._latest(stored.ancestors[0], by) if stored.ancestors else None
+
+    async def _others(self, also: Sequence[str], submission: Submission, by: Authority, reason: str) -> list[str]:
+        """Those of them that went out and that nobody else has ended or taken over; a waiting draft is withdrawn."""
+        found: list[str] = []
+        for one in also:
+            try:
+                stored = _alike(await self._latest(one, by), submission)
+                if stored.state is AlertState.DRAFT:
+                    await self._withdraw(stored, by, reason)
+                sent = await self._sent(stored, by)
+            except (Conflict, Forbidden, NotFound):
+                continue
+            if sent is not None and sent.state not in _ENDED:
+                found.append(sent.alert.id)
+        return list(dict.fromkeys(found))
+
+    async def _withdraw(self, draft: StoredAlert, by: Authority, reason: str) -> None:
+        words = clip(plain(reason), _LONGEST_EVIDENCE)
+        await self._store.withdraw(draft.alert.id, actor=by.actor, at=self._clock.now(), reason=words)
+        self._bells.drafts.ring()
 
     async def _submit(self, submission: Submission, by: Authority, *, supplants: str | None) -> Raised:
         answer = await self._intake.submit(
@@ -131,13 +171,17 @@ class Raising:
         )
         return await self._raised(answer)
 
-    async def _update(self, alert_id: str, submission: Submission, by: Authority, *, supplants: str | None) -> Raised:
+    async def _update(
+        self, alert_ids: Sequence[str], submission: Submission, by: Authority, *, supplants: str | None
+    ) -> Raised:
+        """Of the first of them; it replaces the others with it."""
         answer = await self._intake.update(
-            alert_id,
+            alert_ids[0],
             _on_evidence(replace(submission, msg_type=MsgType.UPDATE), by),
             token=self._token(by),
             idempotency=_key(by),
             encode=_encoded,
+            also=alert_ids[1:],
             grounds=Grounds(by.grounds, supplants),
         )
         return await self._raised(answer)

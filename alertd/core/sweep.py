@@ -1,5 +1,6 @@
 """Sweep: end what has expired or was superseded, take back what a dead lease held, forget what the law says to."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from alertd.core.fittings import Fittings
@@ -21,7 +22,7 @@ class Sweeper:
         store: SweepStore,
         reports: ReportStore,
         fittings: Fittings,
-        retention: Retention,
+        retention: Callable[[], Retention],
     ) -> None:
         self._store = store
         self._fit = fittings
@@ -73,7 +74,7 @@ class Sweeper:
         if self._every("depth", _DEPTH_EVERY):
             self._fit.metrics.lanes(await self._reports.depths(), now)
         if self._every("purge", _PURGE_EVERY):
-            purged = await self._store.purge(now, self._retention)
+            purged = await self._store.purge(now, self._retention())
             if any(purged.values()):
                 self._fit.log.info("purged", **purged)
 

@@ -25,6 +25,11 @@ def ending_id(draft_id: str) -> str:
     return f"{draft_id}-page-end"
 
 
+def notice_id(key: str) -> str:
+    """The id of a page that asks for no decision; whatever the `key`, never that of a page about a draft."""
+    return f"{key}-notice"
+
+
 def draft_and_number(page: str) -> tuple[str, int] | None:
     """What a page is about and its number; None for the last of all."""
     named = _NAMED.fullmatch(page)

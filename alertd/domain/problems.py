@@ -34,6 +34,10 @@ class InFlight(Conflict):
     """The same request is being answered right now: ask again in a moment."""
 
 
+class Overtaken(InFlight):
+    """Another message came in between, so what was decided no longer holds: decide again."""
+
+
 class Unauthorized(RuntimeError):
     """The caller's token was revoked; nothing was stored."""
 

@@ -1,12 +1,16 @@
 """What rules found is done: kept before it is tried, in order, under keys that stay the same however often it is."""
 
 import asyncio
+import hashlib
 from dataclasses import replace
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
+from alertd.core.notices import Notices
 from alertd.core.raising import Raised, Raising
+from alertd.core.words.notices import NotCleared, SensorsSilent
+from alertd.domain.alert import AlertState
 from alertd.domain.problems import Conflict, Forbidden, InFlight, Invalid, NotFound, Unavailable
 from alertd.ingest.order import Order, Step
 from alertd.ingest.post import Post
@@ -19,6 +23,8 @@ from alertd.ports.stores.kept import KeptStore
 RULE: Final = "rule/"
 REST: Final = 30.0
 """Seconds until an order that met a fault of ours is tried again."""
+SILENCE_REPEATED: Final = 3600.0
+"""Seconds between two notices of a rule's silent sensors; what falls silent meanwhile is told together."""
 COOL: Final = 300.0
 """Seconds until a matter that was refused is raised again, if it goes on."""
 
@@ -27,10 +33,17 @@ class Clerk:
     """Nothing here raises for a fault in one rule's work, except `save`."""
 
     def __init__(
-        self, store: KeptStore, raising: Raising, clock: Clock, log: FilteringBoundLogger, trouble: Trouble
+        self,
+        store: KeptStore,
+        raising: Raising,
+        notices: Notices,
+        clock: Clock,
+        log: FilteringBoundLogger,
+        trouble: Trouble,
     ) -> None:
         self._store = store
         self._raising = raising
+        self._notices = notices
         self._clock = clock
         self._log = log
         self._trouble = trouble
@@ -48,6 +61,26 @@ class Clerk:
                 )
             except Exception:  # noqa: BLE001 - the other rules go on, and this one at the next turn
                 self._trouble.faulted(post.rule.name)
+
+    async def tell_silent(self, post: Post) -> None:
+        """The officers hear of the sensors that fell silent, of one rule once an hour at most. Before its memory is
+        kept, and under a key made of the evidence: a crash in between repeats nothing."""
+        now = self._clock.monotonic()
+        if not post.silent or (post.silence_told is not None and now - post.silence_told < SILENCE_REPEATED):
+            return
+        silent = post.still_silent() if post.rule.tell_officers else {}
+        if silent:
+            notice = SensorsSilent(post.rule.name, tuple(silent), tuple(silent.values()))
+            digest = hashlib.sha256("\n".join(silent.values()).encode()).hexdigest()[:20]
+            try:
+                await self._notices.tell(f"sensors-{post.rule.name}-{digest}", notice)
+            except Unavailable as error:
+                self._log.error("a notice of silent sensors waits", rule=post.rule.name, error=str(error))
+                return
+            except Exception:  # noqa: BLE001 - the other rules have their turn
+                self._trouble.faulted(post.rule.name)
+            post.silence_told = now
+        post.silent.clear()
 
     async def save(self, post: Post) -> None:
         """Make durable what is remembered. Raises Unavailable."""
@@ -91,6 +124,8 @@ class Clerk:
         except InFlight:
             raise
         except (Invalid, Forbidden, NotFound, Conflict) as error:
+            if order.step is Step.CLEAR and standing is not None:
+                await self._uncleared(order, standing, error)
             self._refused(post, order, error)
             return None if order.step is Step.CLEAR else standing
         self._trouble.over(order.rule, order.matter)
@@ -103,7 +138,15 @@ class Clerk:
         )
         if order.step is Step.CLEAR or raised is None:
             return None
-        return Standing(raised.id, order.source, order.said_as, order.until, order.submission.info, asked)
+        # An Update that waits for an officer has followed nothing yet.
+        also = standing.also if standing is not None and raised.state is AlertState.DRAFT else ()
+        return Standing(raised.id, order.source, order.said_as, order.until, order.submission.info, asked, also)
+
+    async def _uncleared(self, order: Order, standing: Standing, error: Exception) -> None:
+        """Those who were told do not hear that it is over: a person must know. Raises Unavailable."""
+        notice = NotCleared(order.rule, standing.alert_id, str(error), order.evidence)
+        await self._notices.tell(f"clear-{order.key}", notice)
+        self._trouble.uncleared(order.rule, order.matter)
 
     def _refused(self, post: Post, order: Order, error: Exception) -> None:
         """While it goes on it is raised again, but not with every word that repeats it."""
@@ -129,10 +172,12 @@ class Clerk:
             return raised, asked
         if standing is None:
             return None, False
-        about = standing.alert_id
+        about, also = standing.alert_id, standing.also
         if order.step is Step.CHANGE:
             try:
-                raised = await raising.change(about, said, rule=rule, unattended=alone, evidence=evidence, key=key)
+                raised = await raising.change(
+                    about, said, also=also, rule=rule, unattended=alone, evidence=evidence, key=key
+                )
             except InFlight:
                 raise
             except (Invalid, Forbidden, NotFound, Conflict) as error:
@@ -140,7 +185,7 @@ class Clerk:
             return raised, asked
         why = "; ".join(evidence)
         ended = await raising.all_clear(
-            about, said, rule=rule, unattended=alone, evidence=evidence, key=key, reason=why
+            about, said, also=also, rule=rule, unattended=alone, evidence=evidence, key=key, reason=why
         )
         return ended, asked
 

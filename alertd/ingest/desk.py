@@ -12,10 +12,12 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
+from alertd.core.notices import Notices
 from alertd.core.raising import Raising
 from alertd.core.readiness import Readiness
 from alertd.domain.problems import Unavailable
 from alertd.domain.signal import Heard, Signal
+from alertd.ingest.aside import Aside
 from alertd.ingest.clerk import RULE, Clerk
 from alertd.ingest.drafting import Drafter
 from alertd.ingest.gauges import Gauges
@@ -53,14 +55,15 @@ class Desk:
         gauges: Gauges,
         *,
         readiness: Readiness,
+        notices: Notices,
         new_key: Callable[[], str],
     ) -> None:
-        self._store = store
+        self._store = store = Aside(store, log, readiness)
         self._clock = clock
         self._log = log
         self._trouble = Trouble(clock, log, gauges, readiness)
         self._judge = Judge(drafter, log, gauges, self._trouble, new_key)
-        self._clerk = Clerk(store, raising, clock, log, self._trouble)
+        self._clerk = Clerk(store, raising, notices, clock, log, self._trouble)
         self._posts: dict[str, Post] = {}
         self._retired: dict[str, Post] = {}
         self._threads: dict[str, Threads] = {}
@@ -117,7 +120,7 @@ class Desk:
         try:
             record = load(content)
         except ValueError as error:
-            self._log.error("a rule's memory cannot be read; it begins anew", rule=rule, error=str(error))
+            self._store.unreadable(RULE + rule, content, error)
             return Record()
         return replace(record, memory=resumed(record.memory, Moment.of(self._clock)))
 
@@ -143,17 +146,18 @@ class Desk:
                 self._trouble.faulted(post.rule.name)
             self._judge.judge(post, Tick(), now)
             await self._clerk.act(post)
+            await self._clerk.tell_silent(post)
         self._trouble.look()
         await self.keep()
 
     async def keep(self) -> None:
         """Make durable what was remembered since the last time."""
         try:
-            for post in (*self._posts.values(), *self._retired.values()):
-                await self._keep(post)
-            for name, threads in tuple(self._threads.items()):
+            for name, threads in tuple(self._threads.items()):  # first: what follows from them rests on them
                 if threads.changed:
                     await self._keep_threads(name, threads)
+            for post in (*self._posts.values(), *self._retired.values()):
+                await self._keep(post)
         except Unavailable as error:
             self._log.error("what rules remember cannot be kept now", error=str(error))
 
@@ -164,6 +168,18 @@ class Desk:
             raise
         except Exception:  # noqa: BLE001 - what the others remember is kept
             self._trouble.faulted(post.rule.name)
+
+    async def _keep_followed(self, source: str) -> bool:
+        """What belongs together is durable before what follows from it."""
+        threads = self._threads.get(source)
+        if threads is None or not threads.changed:
+            return True
+        try:
+            await self._keep_threads(source, threads)
+        except Unavailable as error:
+            self._log.error("what a source's messages follow cannot be kept now", source=source, error=str(error))
+            return False
+        return True
 
     async def _keep_threads(self, name: str, threads: Threads) -> None:
         threads.changed = False
@@ -186,6 +202,8 @@ class Desk:
             busy = await self._judge_all(hearing, heard.signals)
         except Exception:  # noqa: BLE001 - what one source says wrong keeps no other from being heard
             self._log.exception("what a source said could not be judged", source=hearing.spec.name)
+            return False
+        if not await self._keep_followed(hearing.spec.name):
             return False
         for post in busy:
             await self._clerk.act(post)
@@ -211,7 +229,11 @@ class Desk:
         if spec.reader not in _THREADED:
             return signals if len(signals) <= 1 else sorted(signals, key=lambda signal: signal.at)
         known = [key for post in self._posts.values() for key in post.known(spec.name)]
-        return self._thread(spec.name).follow_all(signals, known)
+        threads = self._thread(spec.name)
+        followed = threads.follow_all(signals, known)
+        for post in self._posts.values():
+            post.rename(spec.name, threads.renamed)
+        return followed
 
     def _thread(self, source: str) -> Threads:
         if source not in self._threads:
@@ -220,7 +242,7 @@ class Desk:
                 try:
                     threads.load(content)
                 except ValueError as error:
-                    self._log.error("what a source's messages follow cannot be read", source=source, error=str(error))
+                    self._store.unreadable(_THREADS + source, content, error)
         return self._threads[source]
 
 

@@ -11,7 +11,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alertd.core.submission import Submission
-from alertd.domain.alert import WHOLE_TERRITORY, Area, Info, MsgType, Purpose, ResponseType, Scope, Status
+from alertd.core.traced import info_from
+from alertd.domain.alert import WHOLE_TERRITORY, Area, Info, MsgType, Purpose, Reference, ResponseType, Scope, Status
 from alertd.domain.signal import Signal
 from alertd.ingest.hearing import locate
 from alertd.ingest.readers.cap import infos_about
@@ -105,11 +106,13 @@ class Drafter:
 
     def _own(self, signal: Signal) -> tuple[Info, ...]:
         """What the message itself says of this matter's places."""
-        found = infos_about(signal) if signal.alert else ()
-        if not found:
+        alert = signal.alert
+        found = infos_about(signal) if alert else ()
+        if alert is None or not found:
             raise ValueError("the source's message has no words of its own to forward")
-        said_by = signal.alert.sender if signal.alert else ""
-        return tuple(replace(info, sender_name=info.sender_name or said_by, resource=()) for info in found)
+        name = Reference(alert.sender, alert.identifier, alert.sent)
+        spoken = (replace(info, sender_name=info.sender_name or alert.sender, resource=()) for info in found)
+        return tuple(info_from(name, info) for info in spoken)
 
     def _cut(self, drawn: Sequence[Area], zones: Sequence[str]) -> tuple[Area, ...]:
         """Those of the zones that the shapes touch; all of them where there are no shapes."""

@@ -93,6 +93,7 @@ class Judge:
         self._gauges.findings.labels(post.rule.name, type(finding).__name__.lower()).inc()
         match finding:
             case Stale(sensors=sensors, evidence=evidence):
+                post.silent.append(finding)
                 self._log.error(
                     "sensors are silent", rule=post.rule.name, sensors=list(sensors), evidence=list(evidence)
                 )

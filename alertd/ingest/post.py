@@ -1,13 +1,13 @@
 """A rule at work: what it is, what is kept of it, and what only this run of the daemon knows."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from alertd.domain.alert import Info
 from alertd.ingest.order import Order, Step
-from alertd.ingest.record import Record
-from alertd.ingest.rules import Ready, Rule
+from alertd.ingest.record import Record, joined
+from alertd.ingest.rules import Ready, Rule, Stale, matter_of
 
 
 @dataclass(slots=True)
@@ -16,6 +16,7 @@ class Post:
 
     `begun` are the keys of orders that may have been done already. `resting` says when an order that met a fault is
     tried again, by its key; `cooling` when a matter that was refused is, by its name; both on the steady clock.
+    `silent` are silences the officers were not told of yet, `silence_told` when they last were, on the steady clock.
     `lock` is held whenever the record is kept: an older one must not come after a newer one.
     """
 
@@ -27,10 +28,19 @@ class Post:
     begun: set[str] = field(default_factory=set)
     resting: dict[str, float] = field(default_factory=dict)
     cooling: dict[str, float] = field(default_factory=dict)
+    silent: list[Stale] = field(default_factory=list)
+    silence_told: float | None = None
 
     @property
     def rule(self) -> Rule:
         return self.ready.rule
+
+    def still_silent(self) -> Mapping[str, str]:
+        """Those of `silent` that are silent now, each with the evidence."""
+        sensors = (pair for matter in self.record.memory.matters.values() for pair in matter.sensors.items())
+        quiet = {name for name, sensor in sensors if sensor.silent}
+        said = (pair for one in self.silent for pair in zip(one.sensors, one.evidence, strict=True))
+        return {name: evidence for name, evidence in said if name in quiet}
 
     @property
     def wants_work(self) -> bool:
@@ -46,6 +56,14 @@ class Post:
         waiting = [order.submission.info for order in self.record.waiting if order.matter == matter]
         standing = self.record.standing.get(matter)
         return waiting[-1] if waiting else standing.told if standing else ()
+
+    def rename(self, source: str, keys: Mapping[str, str]) -> None:
+        """What the source said under these keys is known by others from now on; where two are one, so is all that was
+        told of them."""
+        for old, new in keys.items():
+            matter = matter_of(source, old)
+            if matter in self.record.standing or any(order.matter == matter for order in self.record.waiting):
+                self.record, self.dirty = joined(self.record, matter, matter_of(source, new), new), True
 
     def add(self, order: Order) -> bool:
         """What is to be done too. False where it ends what nobody was told: then nothing of it is to be done."""

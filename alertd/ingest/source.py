@@ -136,7 +136,8 @@ class SourceSpec:
 
     `reader` and `options` say how a payload is read, `way` how it comes, and no other way.
     `stale_after` is in seconds, None for a source that may be silent for ever. `language` is what a CAP info without
-    one speaks. `trust`: whose signatures of CAP documents are believed.
+    one speaks. `trust`: whose signatures of CAP documents are believed. `tell_officers` when it falls silent, and when
+    it is heard again.
     """
 
     name: str
@@ -146,3 +147,4 @@ class SourceSpec:
     stale_after: float | None
     language: str | None = None
     trust: Trust = NOBODY
+    tell_officers: bool = True

@@ -141,6 +141,9 @@ class Supervisor:
 
     # --- what others ask --------------------------------------------------------------------------------------------
 
+    def pulses(self) -> Sequence[Pulse]:
+        return tuple(kept.pulse for kept in self._kept.values())
+
     def status(self) -> Sequence[SourceStatus]:
         return tuple(kept.pulse.status() for kept in self._kept.values())
 

@@ -25,13 +25,14 @@ _KEPT: Final = TypeAdapter(tuple[dict[str, str], dict[str, datetime], dict[str, 
 
 class Threads:
     """Of one source. `roots` lead from a message towards the one that stands for its matter; `over` says when a matter
-    ended, `past` when a message was superseded."""
+    ended, `past` when a message was superseded. `renamed`: keys known when last asked, and what each became."""
 
     def __init__(self) -> None:
         self._roots: OrderedDict[str, str] = OrderedDict()
         self._over: OrderedDict[str, datetime] = OrderedDict()
         self._past: OrderedDict[str, datetime] = OrderedDict()
         self.changed = False
+        self.renamed: dict[str, str] = {}
 
     def follow_all(self, signals: Sequence[Signal], known: Sequence[str]) -> list[Signal]:
         """The signals under the keys their matters are known by, the oldest first. To be called once with all that
@@ -40,8 +41,9 @@ class Threads:
         matters of which an alert stands: a Cancel ends all of its message's, an Update those it no longer names."""
         messages = list(_by_message(sorted(signals, key=lambda signal: signal.at)))
         joined = [not said[-1].simulated and self._enter(said) for said in messages]
+        self.renamed = {key: named for key in known if (named := self._named(key)) != key}
         standing: dict[str, list[str]] = {}
-        for key in dict.fromkeys(known):
+        for key in dict.fromkeys(self.renamed.get(key, key) for key in known):
             standing.setdefault(self._root(_parted(key)[0]), []).append(key)
         found: list[Signal] = []
         for said, joins in zip(messages, joined, strict=True):
@@ -91,6 +93,12 @@ class Threads:
         if _cancels(last):
             self._end(root, last.at)
         return joined
+
+    def _named(self, key: str) -> str:
+        """The key by which what was said under this one is known now."""
+        message, place = _parted(key)
+        root = self._root(message)
+        return f"{root}#{place}" if place else root
 
     def _root(self, name: str) -> str:
         """The message that stands for the matter."""

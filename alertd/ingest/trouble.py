@@ -13,6 +13,8 @@ from alertd.ports.clock import Clock
 SHOWN: Final = 3600.0
 """Seconds for which a trouble that is not met again stays on the readiness board."""
 _CONCERN: Final = "rules"
+UNCLEARED: Final = 86_400.0
+"""Seconds for which an all-clear that was refused stays there."""
 
 
 class Trouble:
@@ -24,6 +26,7 @@ class Trouble:
         self._gauges = gauges
         self._readiness = readiness
         self._met: dict[tuple[str, str], float] = {}
+        self._uncleared: dict[tuple[str, str], float] = {}
 
     def refused(self, rule: str, matter: str, evidence: Sequence[str], error: Exception) -> None:
         """The core will not have it, or no words can be made of it."""
@@ -35,6 +38,11 @@ class Trouble:
             evidence=list(evidence),
         )
         self._note(rule, matter)
+
+    def uncleared(self, rule: str, matter: str) -> None:
+        """The matter is over, and those who were told of it were not told that."""
+        self._uncleared[rule, matter] = self._clock.monotonic()
+        self._tell()
 
     def faulted(self, rule: str, order: Order | None = None) -> None:
         """A fault of ours, while its exception is handled. What was to be done is kept and tried again."""
@@ -54,13 +62,15 @@ class Trouble:
         self._readiness.concern("rules forget", "a rule forgets matters, for it has too many: divide it")
 
     def over(self, rule: str, matter: str) -> None:
-        if self._met.pop((rule, matter), None) is not None:
+        met, unended = self._met.pop((rule, matter), None), self._uncleared.pop((rule, matter), None)
+        if met is not None or unended is not None:
             self._tell()
 
     def look(self) -> None:
         """Time went by."""
         now = self._clock.monotonic()
         self._met = {about: at for about, at in self._met.items() if now - at < SHOWN}
+        self._uncleared = {about: at for about, at in self._uncleared.items() if now - at < UNCLEARED}
         self._tell()
 
     def _note(self, rule: str, matter: str) -> None:
@@ -71,3 +81,6 @@ class Trouble:
     def _tell(self) -> None:
         count = len(self._met)
         self._readiness.concern(_CONCERN, f"{count} findings of rules could not be made alerts" if count else None)
+        uncleared = len(self._uncleared)
+        concern = f"{uncleared} all-clears of rules were refused: send them by hand"
+        self._readiness.concern("all-clears", concern if uncleared else None)

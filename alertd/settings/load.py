@@ -16,7 +16,7 @@ from alertd.settings.errors import ConfigError, ConfigProblem, nearest, shown
 from alertd.settings.findings import Findings
 from alertd.settings.folders import shipped, state_folder
 from alertd.settings.ingest import INGEST, RULES, Ingest, read_ingest
-from alertd.settings.model import Api, Delivery, Feeds, Officers, ServiceSettings, Store
+from alertd.settings.model import Api, Delivery, Feeds, Officers, Retention, ServiceSettings, Store
 from alertd.settings.report import unknown_keys
 from alertd.settings.secret import resolve
 from alertd.settings.source import Source, read
@@ -29,6 +29,7 @@ _SECTIONS = (
     "store",
     "delivery",
     "feeds",
+    "retention",
     "officers",
     "cap",
     "channels",
@@ -59,6 +60,7 @@ class Settings:
     shipped: Path
     feeds: Feeds = field(default_factory=Feeds)
     officers: Officers = field(default_factory=Officers)
+    retention: Retention = field(default_factory=Retention)
     ingest: Ingest = field(default_factory=Ingest)
     left_out: tuple[ConfigProblem, ...] = ()
     cap: CapTerms = field(default_factory=CapTerms)
@@ -105,6 +107,7 @@ def load_to_start(
     delivery = _section(Delivery, "delivery", findings)
     feeds = _section(Feeds, "feeds", findings)
     officers = _section(Officers, "officers", findings)
+    retention = _section(Retention, "retention", findings)
     state = service.state if service else state_folder(environ)
     store = _section(Store, "store", findings, url=f"sqlite://{state.resolve()}/alertd.db")
     channels = _channels(environ, service, installed() if adapters is None else adapters, findings)
@@ -113,7 +116,7 @@ def load_to_start(
     zones = _zones(service, findings)
     mine = tuple(problem for problem in findings.problems if _may_be_left_out(problem.key))
     if len(mine) < len(findings.problems) or not (
-        service and api and delivery and feeds and officers and store and cap
+        service and api and delivery and feeds and officers and retention and store and cap
     ):
         raise ConfigError(findings.problems)
     return Settings(
@@ -127,6 +130,7 @@ def load_to_start(
         shipped(),
         feeds,
         officers,
+        retention,
         ingest,
         mine,
         cap,

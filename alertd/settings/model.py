@@ -109,6 +109,13 @@ class Feeds(Section):
     limit: int = Field(1_000, ge=0, le=100_000, description="a whole number from 0 to 100000")
 
 
+class Retention(Section):
+    """How long what other systems posted is kept; the names of their messages stay."""
+
+    documents: Duration = Field(timedelta(days=60), description='a length of time, e.g. "60d"')
+    early: Duration = Field(timedelta(days=30), description='a length of time, e.g. "30d"')
+
+
 class Officers(Section):
     """How those are paged who decide on the drafts of rules."""
 

@@ -37,6 +37,7 @@ class Common(Section):
     language: Language | None = Field(default=None, description="what a CAP info without a language speaks")
     trusted: Path | None = Field(default=None, description=TRUSTED)
     signed: Signed = Field(default="optional", description=SIGNED)
+    tell_officers: bool = Field(default=True, description="true or false: tell officers when it falls silent")
 
 
 def read_sources(
@@ -94,7 +95,10 @@ def _source(
         findings.refuse((*key, "url"), "a feed is polled", 'url = "https://…"')
         return None
     trust = _trust(kind, shared, anchors, key, findings)
-    return SourceSpec(name, kind, options, _anchored(way, findings), _stale(shared, way), shared.language, trust)
+    way, stale_after = _anchored(way, findings), _stale(shared, way)
+    return SourceSpec(
+        name, kind, options, way, stale_after, shared.language, trust=trust, tell_officers=shared.tell_officers
+    )
 
 
 def _trust(kind: str, common: Common, anchors: tuple[Certificate, ...], key: Key, findings: Findings) -> Trust:

@@ -8,20 +8,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)")
+from alertd.domain.lengths import written_length
+
 _PORTS = range(1, 65_536)
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-
-
-def _duration(value: object) -> object:
-    """`"24h"`, `"90m"`, `"30s"`, `"2d"`, or a number of seconds."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return value
-    match = _DURATION.fullmatch(str(value).strip())
-    if match is None:
-        raise ValueError("is not a length of time; write it as 30s, 90m, 24h or 2d")
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2] or "s"])
 
 
 def _positive(value: timedelta) -> timedelta:
@@ -79,8 +69,8 @@ def _one_line(value: str) -> str:
     return value.strip()
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
-Span = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_not_negative)]
+Duration = Annotated[timedelta, BeforeValidator(written_length), AfterValidator(_positive)]
+Span = Annotated[timedelta, BeforeValidator(written_length), AfterValidator(_not_negative)]
 Language = Annotated[str, AfterValidator(_language)]
 Timezone = Annotated[str, AfterValidator(_timezone)]
 Sender = Annotated[str, AfterValidator(_sender)]

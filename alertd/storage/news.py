@@ -1,15 +1,15 @@
-"""What other systems say about alerts of ours (CAP Ack and Error): kept and audited, and nothing else happens."""
+"""What other systems say that sends nothing: Acks and Errors about alerts of ours, and what waits to follow one."""
 
 from collections.abc import Sequence
 from functools import partial
 
 from sqlalchemy import Connection
 
-from alertd.domain.alert import Reference
+from alertd.domain.alert import Reference, Status
 from alertd.domain.times import micros
 from alertd.ports.stores.intake import Answer
-from alertd.ports.stores.peers import News, Remembered
-from alertd.storage import alerts, audit, peers
+from alertd.ports.stores.peers import Early, News, Remembered, Waiting
+from alertd.storage import alerts, audit, early, peers
 from alertd.storage.database import Database
 from alertd.storage.intake import remember
 
@@ -32,6 +32,12 @@ class PeerPart:
 
     async def remembered(self, names: Sequence[Reference]) -> Sequence[Remembered]:
         return await self._db.read(partial(peers.remembered, names=names), urgent=True)
+
+    async def early(self, name: Reference, status: Status) -> Sequence[Early]:
+        return await self._db.read(partial(early.early, name=name, status=status), urgent=True)
+
+    async def wait(self, waiting: Waiting) -> None:
+        await self._db.write(partial(early.wait, waiting=waiting), urgent=True)
 
     async def record(self, news: News) -> Answer | None:
         return await self._db.write(partial(record, news=news), urgent=True)

@@ -1,4 +1,5 @@
-"""What the retention periods end: unconfirmed endpoints, old answers, and who an old delivery went to."""
+"""What the retention periods end: unconfirmed endpoints, old answers, who an old delivery went to, and of other
+systems' messages the documents and what still waits."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -16,6 +17,8 @@ from alertd.storage.types import json_text
 
 CHUNK: Final = 2_000
 """Rows a transaction, so that nobody waits long behind a purge."""
+FEW: Final = 50
+"""The same of rows that may hold a megabyte each."""
 
 UNCONFIRMED: Final = """
 SELECT id, subscriber_seq FROM endpoint WHERE state = 'unconfirmed' AND created_at < :before LIMIT :limit
@@ -28,6 +31,21 @@ DELETE FROM subscriber WHERE seq IN (SELECT value FROM json_each(:seqs))
 ANSWERS: Final = """
 DELETE FROM idempotency WHERE (owner, key) IN (
   SELECT owner, key FROM idempotency WHERE created_at < :before LIMIT :limit
+)
+"""
+DOCUMENTS: Final = """
+UPDATE peer_message SET document = NULL WHERE seq IN (
+  SELECT seq FROM peer_message WHERE document IS NOT NULL AND received_at < :before LIMIT :limit
+)
+"""
+WAITING: Final = """
+DELETE FROM peer_message WHERE seq IN (
+  SELECT seq FROM peer_message WHERE alert_seq IS NULL AND received_at < :before LIMIT :limit
+)
+"""
+UNHEARD: Final = """
+DELETE FROM peer_reference WHERE (sender, identifier, moment, by_seq) IN (
+  SELECT sender, identifier, moment, by_seq FROM peer_reference WHERE received_at < :before LIMIT :limit
 )
 """
 OLD_ALERT: Final = """
@@ -56,6 +74,17 @@ def drop_unconfirmed(conn: Connection, before: int) -> int:
 
 def drop_answers(conn: Connection, before: int) -> int:
     return run(conn, ANSWERS, {"before": before, "limit": CHUNK}).rowcount
+
+
+def drop_documents(conn: Connection, before: int) -> int:
+    """The bytes of what other systems posted; the name, the fingerprint and the answer stay."""
+    return run(conn, DOCUMENTS, {"before": before, "limit": FEW}).rowcount
+
+
+def drop_early(conn: Connection, before: int) -> int:
+    """What waited in vain, and what those that were taken followed in vain."""
+    terms = {"before": before, "limit": CHUNK}
+    return run(conn, WAITING, terms).rowcount + run(conn, UNHEARD, terms).rowcount
 
 
 def pseudonymise(conn: Connection, before: int) -> int:
@@ -88,6 +117,8 @@ class PurgePart:
             "unconfirmed": (drop_unconfirmed, keep.unconfirmed),
             "idempotency": (drop_answers, keep.idempotency),
             "pseudonymised": (pseudonymise, keep.pseudonymise),
+            "documents": (drop_documents, keep.documents),
+            "early": (drop_early, keep.early),
         }
         counts = dict.fromkeys(steps, 0)
         for name, (step, seconds) in steps.items():

@@ -268,12 +268,29 @@ peer_message = Table(  # a CAP document another system posted, under its own nam
     Column("identifier", Text, nullable=False),
     Column("sent", Text, nullable=False),
     Column("msg_type", Text, nullable=False),
-    Column("alert_seq", BigInt, nullable=False),  # what it became; of an Ack or an Error what it is about
+    Column("alert_seq", BigInt),  # what it became; of an Ack or an Error what it is about; NULL: it waits (early.py)
     Column("fingerprint", Text, nullable=False),
-    Column("document", LargeBinary, nullable=False),  # as it came
+    Column("document", LargeBinary),  # as it came, until it is forgotten (purge.py)
     Column("answer", LargeBinary, nullable=False),
     Column("received_at", Instant, nullable=False),
+    Column("status", Text),
+    Column("owner", Text),  # the name of the token it was posted with
+    Column("content", Text),  # the whole Alert as it was read, while it waits
     UniqueConstraint("sender", "identifier", "sent"),
+)
+Index("peer_message_waiting", peer_message.c.owner, peer_message.c.seq, **_only("alert_seq IS NULL"))
+Index("peer_message_document", peer_message.c.received_at, **_only("document IS NOT NULL"))
+
+peer_reference = Table(  # what an Update or a Cancel follows that had not come when it was posted (early.py)
+    "peer_reference",
+    metadata,
+    Column("sender", Text, nullable=False),
+    Column("identifier", Text, nullable=False),
+    Column("moment", Text, nullable=False),  # its `sent`, in one spelling for all of a moment
+    Column("by_seq", BigInt, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    PrimaryKeyConstraint("sender", "identifier", "moment", "by_seq"),
+    sqlite_with_rowid=False,
 )
 
 audit = Table(

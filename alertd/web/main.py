@@ -48,6 +48,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.streams = streams
     problems.install(app)
     for router in (
+        public.router(services),  # most asked for, so looked through first; what is hot of the others goes past it
         sending.router(services),
         decisions.router(services),
         deliveries.router(services),
@@ -60,7 +61,6 @@ def create_app(services: Services) -> FastAPI:
         audit.router(services),
         metrics.router(services),
         health.router(services),
-        public.router(services),
     ):
         app.include_router(router)
     app.add_middleware(BodyLimit, limit=MEBIBYTE, larger=_LARGER)

@@ -65,12 +65,14 @@ def _player(documents: list[bytes], seconds: float, make: Callable[[], Callable[
 
 
 def _timed(one: Callable[[bytes], object], documents: list[bytes], seconds: float) -> Outcome:
-    done, began, cpu = 0, time.perf_counter(), time.process_time()
-    while time.perf_counter() - began < seconds:
+    """By the time on the core, which is all either needs: whoever else is busy takes nothing from it."""
+    done, began = 0, time.process_time()
+    while time.process_time() - began < seconds:
         for document in documents:
             one(document)
         done += len(documents)
-    return Outcome(done, time.perf_counter() - began, time.process_time() - cpu)
+    used = time.process_time() - began
+    return Outcome(done, used, used)
 
 
 def _validator() -> Callable[[bytes], object]:

@@ -1,5 +1,5 @@
-"""A feed of ten thousand alerts: how fast it is read against nginx with the same bytes as a file, and whether accepting
-an alert suffers while readers make the daemon put it together anew.
+"""A feed of ten thousand alerts: how fast it is read against nginx with the same bytes as a file, whether accepting
+an alert suffers while readers make the daemon put it together anew, and how late its loop is meanwhile.
 
 h2load asks, over HTTP/1.1. The daemon slows a stranger after 600 requests, so it is told of another one for each turn
 of the clients (trust_forwarded), and nginx is asked in the same turns.
@@ -21,6 +21,7 @@ import aiohttp
 from alertd.sandbox.sandbox import Sandbox
 from tests.acceptance.place import MAIL, channels_of
 from tests.acceptance.town import Town, free_port, town
+from tests.bench.feed_lag import lag
 from tests.bench.figures import quantile
 from tests.bench.measure import Bench, Contestant, Figure, Group, Outcome, Section, Target, command, program, rounds
 from tests.bench.sinks import _running
@@ -94,6 +95,7 @@ async def measure(bench: Bench) -> list[Section]:
                     ),
                 ]
             sections.append(await _accepting(bench, here, alerts))
+    sections.append(await lag(bench))
     return sections
 
 

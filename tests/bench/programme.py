@@ -34,6 +34,8 @@ PARTS = {
     "accept": "an emergency in the middle of a newsletter",
     "isolation": "what a channel in trouble costs the others",
     "cap": "reading CAP beside bare lxml parse and XSD validation",
+    "feeds": "a feed of 10,000 alerts against nginx, and what it costs the loop",
+    "cap_hostile": "what hostile CAP documents cost, one by one",
 }
 """Modules here with `async def measure(bench) -> list[Section]`."""
 DAILY = ("push", "mail", "broadcast")

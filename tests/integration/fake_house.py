@@ -12,11 +12,13 @@ import httpx
 from alertd.app import House, build
 from alertd.daemon import living
 from alertd.notify import Notifier
+from alertd.ports.clock import Clock
 from alertd.sandbox.fake import FakeAdapter, FakeConfig, FakeProvider
 from alertd.settings import Settings, load
 from tests.acceptance.town import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
+ZONES = ROOT / "config" / "zones" / "*.geojson"
 MONTELUPO = "048028"
 CHANNELS = """
 [channels.people]
@@ -98,9 +100,8 @@ def alert(status: str, *, zones: tuple[str, ...] = (MONTELUPO,), **changes: Any)
     return {"purpose": "emergency", "status": status, "info": [info], **changes}
 
 
-def settings_of(folder: Path, channels: str = CHANNELS) -> Settings:
+def settings_of(folder: Path, channels: str = CHANNELS, *, zones: Path = ZONES) -> Settings:
     file = folder / "alertd.toml"
-    zones = ROOT / "config" / "zones" / "*.geojson"
     file.write_text(
         f"""
 [service]
@@ -125,8 +126,12 @@ def _port(folder: Path) -> int:
 
 
 @asynccontextmanager
-async def fake_house(folder: Path, channels: str = CHANNELS) -> AsyncIterator[FakeHouse]:
-    async with build(settings_of(folder, channels)) as house, living(house, Notifier(None)):
+async def fake_house(
+    folder: Path, channels: str = CHANNELS, *, zones: Path = ZONES, clock: Clock | None = None
+) -> AsyncIterator[FakeHouse]:
+    """`clock` in place of the machine's own."""
+    settings = settings_of(folder, channels, zones=zones)
+    async with build(settings, clock=clock) as house, living(house, Notifier(None)):
         admin = (folder / "state" / "bootstrap-token").read_text().strip()
         transport = httpx.ASGITransport(house.web)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:

@@ -289,7 +289,7 @@ async def test_of_what_was_never_seen_nothing_is_sent(desk: Desk, msg_type: str)
     code, problem = await desk.post(document("R-2", msg_type, references=[name("R-1")]))
     assert code == 404
     assert name("R-1") in problem["detail"]
-    code, problem = await desk.post(document("R-2", msg_type))
+    code, problem = await desk.post(document("R-3", msg_type))
     assert (code, problem["errors"][0]["loc"]) == (422, ["references"])
     assert await desk.everything() == []
     assert desk.told() == []

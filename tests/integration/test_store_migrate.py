@@ -87,6 +87,22 @@ def test_the_first_schema_is_brought_to_the_newest_with_all_that_is_in_it(tmp_pa
         assert raw.execute("SELECT name FROM token").fetchall() == [("anna",)]
 
 
+def test_messages_of_other_systems_outlive_the_change_of_their_table(tmp_path: Path) -> None:
+    path = tmp_path / "alertd.db"
+    older = connect(path, busy_seconds=1)
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    config.attributes["connection"] = older
+    command.upgrade(config, "0004")
+    older.exec_driver_sql("INSERT INTO peer_message VALUES (7, 's', 'i', 't', 'Alert', 1, 'f', x'3C', x'7B', 5)")
+    older.commit()
+    older.close()
+    assert migrate.bring_up_to_date(path) is not None
+    with closing(sqlite3.connect(path)) as raw:
+        rows = raw.execute("SELECT * FROM peer_message").fetchall()
+    assert rows == [(7, "s", "i", "t", "Alert", 1, "f", b"<", b"{", 5, None, None, None)]
+
+
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(connection: Connection, *_: object) -> None:
         connection.exec_driver_sql("CREATE TABLE half_done (x)")

@@ -1,11 +1,14 @@
 """What time does: deadlines, retention."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from alertd.domain.alert import AlertState, Purpose
+from alertd.domain.alert import AlertState, MsgType, Purpose, Reference, Status
 from alertd.domain.delivery import Event, Reason, State
 from alertd.domain.subscriber import EndpointState
-from alertd.ports.stores.intake import IdempotencyKey
+from alertd.ports.stores.access import Token
+from alertd.ports.stores.intake import Answer, IdempotencyKey, Origin
+from alertd.ports.stores.peers import Waiting
 from alertd.ports.stores.sweep import Retention
 from tests.integration.store_stand import (
     HOOK,
@@ -86,6 +89,8 @@ async def test_unconfirmed_addresses_are_forgotten_after_two_days(tmp_path: Path
             "unconfirmed": 0,
             "idempotency": 0,
             "pseudonymised": 0,
+            "documents": 0,
+            "early": 0,
         }
         counts = await store.purge(NOW + 49 * HOUR, Retention())
         assert counts["unconfirmed"] == 2
@@ -120,6 +125,38 @@ async def test_old_deliveries_lose_the_thread_to_their_endpoint_and_keep_the_rec
         rows = await store.deliveries(first.alert.id, channel="push", state=State.ACCEPTED, limit=9, after=0)
         assert [(row.address, row.attempts) for row in rows] == [("", 1)] * 3
         assert (await store.purge(NOW + 61 * 24 * HOUR, Retention()))["pseudonymised"] == 0
+        check_whole(tmp_path)
+
+
+async def test_documents_of_others_are_forgotten_and_their_names_are_not(tmp_path: Path) -> None:
+    name = Reference("centro@regione.example.it", "R-1", "2026-11-22T06:00:00+01:00")
+    origin = Origin(name, MsgType.ALERT, "f-1", b"<alert/>", answer=b"{}")
+    keep = Retention(documents=HOUR.total_seconds(), early=2 * HOUR.total_seconds())
+    async with opened(tmp_path) as store:
+        await store.accept(replace(new(HOOK), origin=origin))
+        assert (await store.purge(NOW + HOUR, keep))["documents"] == 0
+        assert (await store.purge(NOW + HOUR + SECOND, keep))["documents"] == 1
+        assert sql(tmp_path, "SELECT document, fingerprint, answer FROM peer_message") == [(None, "f-1", b"{}")]
+        [known] = await store.remembered([name])
+        assert known.answer == Answer("f-1", b"{}")
+        check_whole(tmp_path)
+
+
+async def test_what_waits_in_vain_is_forgotten(tmp_path: Path) -> None:
+    keep = Retention(early=2 * HOUR.total_seconds())
+    names = [Reference("centro@regione.example.it", f"R-{n}", "2026-11-22T06:00:00+01:00") for n in range(3)]
+    origin = Origin(names[0], MsgType.CANCEL, "f-1", b"<alert/>", owner="regione", unheard=(names[1],))
+    token = Token("regione", "d", frozenset({"alerts:send"}), None, NOW, None, {})
+    async with opened(tmp_path) as store:
+        await store.add_token(token, actor="test")
+        alert = new(HOOK)
+        await store.wait(Waiting(origin, alert.alert, NOW))
+        await store.accept(replace(alert, origin=replace(origin, name=names[2])))
+        assert [one.name for one in await store.early(names[1], Status.ACTUAL)] == [names[0], names[2]]
+        assert (await store.purge(NOW + 2 * HOUR, keep))["early"] == 0
+        assert (await store.purge(NOW + 2 * HOUR + SECOND, keep))["early"] == 3
+        assert await store.early(names[1], Status.ACTUAL) == []
+        assert [one.name for one in await store.remembered(names)] == [names[2]]
         check_whole(tmp_path)
 
 

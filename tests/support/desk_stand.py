@@ -9,9 +9,11 @@ from typing import Any, cast
 import structlog
 
 from alertd.core.metrics import Metrics
+from alertd.core.notices import Notices
 from alertd.core.raising import Raised, Raising
 from alertd.core.readiness import Readiness
 from alertd.core.submission import Submission
+from alertd.core.words.notices import Notice
 from alertd.domain.alert import AlertState
 from alertd.domain.problems import Unavailable
 from alertd.domain.signal import Heard, Signal
@@ -64,6 +66,7 @@ class Core:
 
     steps: list[tuple[str, str, Submission, bool]] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
+    also: dict[str, tuple[str, ...]] = field(default_factory=dict)
     fails: list[BaseException] = field(default_factory=list)
     dies_after: bool = False
     asked: int = 0
@@ -84,13 +87,27 @@ class Core:
     ) -> Raised:
         return self._step("raise", "", submission, unattended, key)
 
-    async def change(
-        self, alert_id: str, submission: Submission, *, rule: str, unattended: bool, evidence: Sequence[str], key: str
-    ) -> Raised:
-        return self._step("change", alert_id, submission, unattended, key)
+    async def change(self, alert_id: str, submission: Submission, *, key: str, **more: Any) -> Raised:
+        self.also[key] = tuple(more["also"])
+        return self._step("change", alert_id, submission, more["unattended"], key)
 
-    async def all_clear(self, alert_id: str, submission: Submission, *, reason: str, key: str, **more: Any) -> Raised:
+    async def all_clear(self, alert_id: str, submission: Submission, *, key: str, **more: Any) -> Raised:
+        self.also[key] = tuple(more["also"])
         return self._step("clear", alert_id, submission, more["unattended"], key)
+
+
+@dataclass
+class Officers:
+    """What they were told, each once for its key. `fails` is raised in place of the next."""
+
+    told: dict[str, Notice] = field(default_factory=dict)
+    fails: list[Exception] = field(default_factory=list)
+
+    async def tell(self, key: str, notice: Notice, *, after: str | None = None) -> str | None:
+        if self.fails:
+            raise self.fails.pop(0)
+        self.told.setdefault(key, notice)
+        return f"{key}-notice"
 
 
 def spec(name: str = "pesa", reader: str = "number", *, stale_after: float | None = None, **options: Any) -> SourceSpec:
@@ -106,6 +123,7 @@ class DeskStand:
         self.clock = ManualClock()
         self.store = Kept()
         self.core = Core()
+        self.officers = Officers()
         self.keys = itertools.count()
         self.desk = self.reborn()
 
@@ -122,6 +140,7 @@ class DeskStand:
             structlog.get_logger(),
             self.gauges,
             readiness=self.readiness,
+            notices=cast("Notices", self.officers),
             new_key=lambda: f"key{next(self.keys)}",
         )
         return self.desk

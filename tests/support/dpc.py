@@ -2,8 +2,11 @@
 
 import struct
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
+from pathlib import Path
+
+import shapefile
 
 COLUMNS = (
     ("Zona_all", 80),
@@ -56,3 +59,28 @@ def bulletin_zip(stamp: str, today: Sequence[Row], tomorrow: Sequence[Row]) -> b
             f"{stamp}.json": b"{}",
         }
     )
+
+
+SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "dpc"
+DAYS = ("today", "tomorrow")
+
+
+def sample_bulletin() -> bytes:
+    """The Department's real files of 18 January 2026, in a zip as it publishes them."""
+    return packed({_sample_file(day).name: _sample_file(day).read_bytes() for day in DAYS})
+
+
+def sample_rows(day: str) -> list[Row]:
+    """The rows of the Department's real table, `today` or `tomorrow`."""
+    with shapefile.Reader(dbf=BytesIO(_sample_file(day).read_bytes()), encoding="latin-1") as table_of_day:
+        return [tuple(str(found[name]) for name, _ in COLUMNS) for found in table_of_day.iterRecords()]
+
+
+def overall(rows: Iterable[Row]) -> dict[str, str]:
+    """The colour of each zone as a whole, by the last word alone: apart from the code that is tested."""
+    words = {found[0]: found[2].split("/")[-1].split()[-1].lower() for found in rows}
+    return {zone: "verde" if word == "allerta" else word for zone, word in words.items()}
+
+
+def _sample_file(day: str) -> Path:
+    return SAMPLES / f"20260118_1515_{day}.dbf"

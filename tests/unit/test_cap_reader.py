@@ -313,6 +313,7 @@ def test_limits_are_said() -> None:
     assert "at most 10 are read" in first(alert(), octets=10)
     assert "too many elements" in first(alert(), marks=5)
     assert "more than 1 alerts" in first(envelope("Actual", alert(), alert()), alerts=1)
+    assert "more than 1 infos; this one is not read" in first(alert(infos=info() * 2), infos=1)
     assert "at most 4 are read" in first(alert(), points=4)
     assert "derefUri has 8 characters" in first(
         alert(

@@ -6,7 +6,7 @@ from base64 import b64encode
 import pytest
 
 from alertd.cap.check import checked
-from alertd.cap.crossing import crossing
+from alertd.cap.crossing import Sweeps
 from alertd.cap.reader import read
 from alertd.cap.rules import check
 from alertd.domain.geo import Polygon
@@ -152,5 +152,5 @@ def test_an_alert_of_ours_is_checked_without_a_document() -> None:
 )
 def test_crossing(ring: str, crosses: bool) -> None:
     points = Polygon.parse(ring).points
-    assert (crossing(points) is not None) is crosses
-    assert (crossing(points[::-1]) is not None) is crosses
+    assert (Sweeps().crossing(points) is not None) is crosses
+    assert (Sweeps().crossing(points[::-1]) is not None) is crosses

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from lxml import etree
+from starlette.requests import Request
+from starlette.types import Message
 
 from alertd.cap.writer import write
 from alertd.domain.alert import (
@@ -29,7 +31,7 @@ from alertd.domain.alert import (
 from alertd.domain.problems import Unavailable
 from alertd.web.documents import Documents
 from alertd.web.public.feeds.roll import LOOK_AGAIN
-from alertd.web.public.representation import takes_gzip
+from alertd.web.public.representation import PIECE, Representation, respond, takes_gzip
 from alertd.web.services import FeedTerms
 from tests.support.citizens import Hall, make_hall
 from tests.support.clock import ManualClock
@@ -452,3 +454,22 @@ async def test_a_reload_speaks_at_once() -> None:
 )  # fmt: skip
 def test_who_takes_gzip(header: str, wanted: bool) -> None:
     assert takes_gzip(header) is wanted
+
+
+async def test_what_is_large_is_sent_piece_by_piece_and_whole() -> None:
+    body = bytes(range(256)) * (PIECE // 128)
+    request = Request({"type": "http", "method": "GET", "path": "/feed.atom", "headers": []})
+    now = datetime.now(UTC)
+    for size in (0, PIECE, PIECE + 1, len(body)):
+        sent: list[Message] = []
+
+        async def send(message: Message, sent: list[Message] = sent) -> None:
+            sent.append(message)
+
+        shown = Representation.of(body[:size], "text/plain")
+        await respond(request, shown, cache_control="no-cache", now=now)(request.scope, request.receive, send)
+        head, *rest = sent
+        assert dict(head["headers"])[b"content-length"] == str(size).encode()
+        assert b"".join(message["body"] for message in rest) == body[:size]
+        assert all(len(message["body"]) <= PIECE for message in rest)
+        assert [message.get("more_body", False) for message in rest] == [True] * (len(rest) - 1) + [False]

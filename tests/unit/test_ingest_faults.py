@@ -4,11 +4,13 @@ import asyncio
 
 import pytest
 
-from alertd.domain.problems import InFlight, Invalid, Problem, Unavailable
+from alertd.core.words.notices import NotCleared
+from alertd.domain.problems import Conflict, InFlight, Invalid, Problem, Unavailable
 from alertd.domain.signal import Heard, Signal
 from alertd.ingest.clerk import COOL, REST
 from alertd.ingest.hearing import Hearing
 from alertd.ingest.record import load
+from alertd.ingest.trouble import SHOWN, UNCLEARED
 from alertd.ingest.wording import AlertTemplate
 from tests.support.clock import START, ManualClock
 from tests.support.desk_stand import FLOOD, DeskStand, Kept, spec, territory
@@ -191,6 +193,39 @@ async def test_what_is_in_flight_is_asked_for_again() -> None:
     await stand.reads(2.6)
     await stand.desk.tick()
     assert kinds(stand) == ["raise"]
+
+
+async def test_an_all_clear_that_is_refused_is_brought_to_the_officers() -> None:
+    stand = DeskStand(gauge())
+    await stand.start()
+    await stand.reads(2.6)
+    stand.core.fails = [Conflict("anna has taken over alert1 with alert9")] * 2
+    stand.officers.fails = [Unavailable("the disk is full")]
+    await stand.reads(1.0)
+    assert stand.officers.told == {}
+    await stand.desk.tick()
+    (notice,) = stand.officers.told.values()
+    assert isinstance(notice, NotCleared)
+    assert (notice.rule, notice.alert_id) == ("prova", "alert1")
+    assert "taken over" in notice.why
+    assert any("pesa-1" in line for line in notice.evidence)
+    assert "1 all-clears of rules were refused: send them by hand" in stand.readiness.concerns
+    await stand.clock.advance(2 * SHOWN)
+    await stand.desk.tick()
+    assert stand.readiness.concerns == ("1 all-clears of rules were refused: send them by hand",)
+    await stand.clock.advance(UNCLEARED)
+    await stand.desk.tick()
+    refused = [notice for notice in stand.officers.told.values() if isinstance(notice, NotCleared)]
+    assert (stand.readiness.concerns, len(refused)) == ((), 1)
+
+
+async def test_the_end_of_what_nobody_was_told_is_no_news_to_the_officers() -> None:
+    stand = DeskStand(gauge())
+    await stand.start()
+    stand.core.fails = [Invalid(Problem((), "nobody would get this"))]
+    await stand.reads(2.6)
+    await stand.reads(1.0)
+    assert stand.officers.told == {}
 
 
 class Ticking(ManualClock):

@@ -11,8 +11,11 @@ from adapters.webhook.signature import Signer, secret_bytes, signed_headers
 from alertd.domain.alert import Pair, Severity
 from alertd.domain.geo import Point
 from alertd.domain.signal import Colour, Heard
+from alertd.ingest.hearing import Hearing
 from alertd.ingest.readers import mapped, standard_webhooks
 from alertd.ingest.readers.received import Received
+from tests.support.desk_stand import DeskStand, spec, territory
+from tests.unit.rules_stand import rule
 
 NOW = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 FIELDS = {
@@ -101,10 +104,55 @@ def test_several_items_in_one_payload():
     assert read([], each="$[*]") == Heard(())
 
 
+# --- status ---
+
+STATUS = {
+    "key": {"path": "$.id"},
+    "revision": {"path": "$.status"},
+    "status": {"path": "$.status", "map": {"firing": "stands", "resolved": "over"}},
+}
+
+
+def test_a_status_says_whether_it_stands_or_is_over():
+    found = [read({"id": "x", "status": word}, fields=STATUS).signals[0] for word in ("firing", "resolved")]
+    assert [(signal.stands, signal.ended) for signal in found] == [(True, False), (False, True)]
+    assert [signal.revision for signal in found] == ["firing", "resolved"]
+    plain = {"key": {"path": "$.id"}, "status": {"path": "$.status"}}
+    assert read({"id": "x", "status": "over"}, fields=plain).signals[0].ended
+    assert not read({"id": "x"}, fields=plain).signals[0].stands
+    assert not read(ITEM).signals[0].stands
+
+
+@pytest.mark.parametrize("word", ["pending", "", 1, True, ["firing"]])
+def test_a_status_of_no_known_word_is_lost_whole(word):
+    for fields in (STATUS, {**STATUS, "status": {"path": "$.status"}}):
+        heard = read({"id": "x", "status": word}, fields={**fields, "revision": {"value": "r"}})
+        assert not heard.signals
+        assert [(v.where, v.fatal) for v in heard.violations] == [("[0].status", True)]
+
+
+async def test_what_still_stands_is_told_anew_when_its_alert_has_ended_by_itself():
+    repeated = {**STATUS, "ended": {"path": "$.status", "map": {"firing": False, "resolved": True}}}
+    del repeated["status"]
+    for fields, raised in ((STATUS, ["raise", "raise", "clear"]), (repeated, ["raise"])):
+        stand = DeskStand(rule(match={"source": "monitor"}))
+        await stand.start()
+        hearing = Hearing(spec("monitor", "webhook", fields=fields), territory)
+        for word, hours in (("firing", 0), ("firing", 6), ("firing", 7), ("resolved", 1)):
+            await stand.clock.jump(hours * 3600)
+            await stand.desk.tick()
+            payload = json.dumps({"id": "x", "status": word}).encode()
+            await stand.desk.take(hearing, hearing.heard(payload, stand.clock.now()))
+        assert [step[0] for step in stand.core.steps] == raised
+
+
 @pytest.mark.parametrize(
     "fields",
     [
         {},
+        {**STATUS, "ended": {"value": False}},
+        {**STATUS, "status": {"path": "$.status", "map": {"firing": "burning"}}},
+        {**STATUS, "status": {"value": True}},
         {"event": {"value": "x"}},
         {"key": {"path": "$.id", "value": "x"}},
         {"key": {}},

@@ -9,6 +9,8 @@ from alertd.ingest.readers import cap
 from alertd.ingest.readers.received import Received
 from alertd.ingest.threads import Threads
 from tests.support.clock import START
+from tests.support.desk_stand import DeskStand
+from tests.unit.rules_stand import rule
 from tests.unit.test_ingest_desk import CODE, document, forward, hears, kinds
 
 CONFIG = cap.Config(exercises=True)
@@ -53,6 +55,29 @@ async def test_a_cancel_of_an_update_heard_first_of_all_lets_nothing_be_raised()
         assert kinds(stand) == []
 
 
+async def test_a_cancel_of_an_earlier_poll_lets_its_alert_not_be_raised_after_a_restart_either() -> None:
+    stand = forward()
+    await stand.start()
+    await hears(stand, CANCEL_A)
+    await stand.desk.tick()
+    await hears(stand, A)
+    stand.reborn()
+    await stand.start()
+    await hears(stand, A, U1)
+    assert kinds(stand) == []
+
+
+async def test_what_is_forwarded_names_the_message_it_was_taken_from() -> None:
+    stand = forward()
+    await stand.start()
+    await hears(stand, A)
+    said = signals(A)[0].alert
+    assert said is not None
+    info = stand.core.steps[0][2].info[0]
+    origins = [pair.value for pair in info.parameter if pair.value_name == "alertd:origin"]
+    assert origins == [f"{said.sender},{said.identifier},{said.sent}"]
+
+
 async def test_a_chain_heard_backwards_is_one_matter_with_its_last_text() -> None:
     stand = forward()
     await stand.start()
@@ -69,7 +94,50 @@ async def test_an_update_between_two_that_stand_is_superseded_and_a_cancel_ends_
     await hears(stand, A, U2, U1, A, U1, U2)
     assert [step[2].info[0].severity for step in stand.core.steps] == ["Severe", "Moderate"]
     await hears(stand, CANCEL_U2)
-    assert kinds(stand) == ["raise", "raise", "clear", "clear"]
+    assert [step[:2] for step in stand.core.steps[2:]] == [("clear", "alert2")]
+    assert list(stand.core.also.values()) == [("alert1",)]
+
+
+@pytest.mark.parametrize("died", [False, True])
+async def test_two_alerts_of_what_turns_out_to_be_one_matter_are_followed_together(died: bool) -> None:
+    stand = forward()
+    await stand.start()
+    await hears(stand, A, U2, U1)
+    if died:
+        stand.reborn()
+        await stand.start()
+    await hears(stand, document("u3", 11, kind="Update", of=("u2", 9)))
+    assert [step[:2] for step in stand.core.steps[2:]] == [("change", "alert2")]
+    assert list(stand.core.also.values()) == [("alert1",)]
+    await hears(stand, document("u4", 13, kind="Update", severity="Minor", of=("u3", 11)))
+    assert [step[:2] for step in stand.core.steps[3:]] == [("clear", "alert3")]
+    assert list(stand.core.also.values())[1:] == [("alert1",)]  # the Update was a draft, and may never have been sent
+    await hears(stand, A, U1, U2)
+    assert len(stand.core.steps) == 4
+
+
+async def test_what_waits_for_the_store_is_raised_once_where_it_is_one_matter() -> None:
+    stand = forward()
+    await stand.start()
+    stand.store.broken = True
+    await hears(stand, A, U2, U1)
+    stand.store.broken = False
+    await stand.desk.tick()
+    assert [step[:2] for step in stand.core.steps] == [("raise", ""), ("change", "alert1")]
+    assert stand.core.steps[1][2].info[0].severity == "Moderate"
+
+
+async def test_each_rule_follows_what_it_raised_itself() -> None:
+    stand = DeskStand(
+        rule(match={"source": "regione", "min_severity": "Severe"}, template="forward", name="gravi"),
+        rule(match={"source": "regione", "min_severity": "Moderate"}, template="forward", name="tutti"),
+    )
+    await stand.start()
+    await hears(stand, A, U2, U1)
+    assert kinds(stand) == ["raise", "raise", "raise"]  # U2 is not severe
+    await hears(stand, document("u3", 11, kind="Update", severity="Extreme", of=("u2", 9)))
+    assert sorted(step[:2] for step in stand.core.steps[3:]) == [("change", "alert1"), ("change", "alert3")]
+    assert sorted(stand.core.also.values()) == [(), ("alert2",)]
 
 
 async def test_a_cancel_of_the_first_ends_what_was_heard_before_its_root_was_known() -> None:
@@ -86,7 +154,8 @@ async def test_nothing_stands_after_a_chain_and_its_cancel_in_any_order(order: t
     stand = forward()
     await stand.start()
     await hears(stand, *order)
-    assert kinds(stand).count("raise") == kinds(stand).count("clear")
+    together = sum(len(also) for also in stand.core.also.values())
+    assert kinds(stand).count("raise") == kinds(stand).count("clear") + together
     before = len(stand.core.steps)
     await hears(stand, *order)
     assert len(stand.core.steps) == before

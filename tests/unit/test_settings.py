@@ -17,7 +17,7 @@ from alertd.domain.alert import Purpose
 from alertd.settings import ConfigError, Settings, load
 from alertd.settings.channels import Common, installed
 from alertd.settings.folders import shipped
-from alertd.settings.model import Api, Delivery, Feeds, Lifetime, Officers, Retrying, ServiceSettings, Store
+from alertd.settings.model import Api, Delivery, Feeds, Lifetime, Officers, Retention, Retrying, ServiceSettings, Store
 from alertd.settings.report import fields_by_key
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -326,6 +326,7 @@ def test_the_shipped_configuration_loads(tmp_path: Path) -> None:
     (tmp_path / "creds/telegram-token").write_text("1000000001:" + "A" * 35)
     (tmp_path / "creds/hook-secret").write_text("whsec_" + "QUJD" * 8)
     (tmp_path / "creds/smtp-password").write_text("x")
+    (tmp_path / "creds/dighe-secret").write_text("whsec_" + "QUJD" * 8)
     (tmp_path / "creds/mqtt-password").write_text("x")
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -333,7 +334,7 @@ def test_the_shipped_configuration_loads(tmp_path: Path) -> None:
     environ = {"CREDENTIALS_DIRECTORY": str(tmp_path / "creds")}
     settings = load(file, environ=environ)
     assert set(settings.channels) == {"push", "mail", "canale", "bot", "hook"}
-    assert set(settings.ingest.sources) == {"regione", "ingv", "pesa", "monitor"}
+    assert set(settings.ingest.sources) == {"regione", "ingv", "pesa", "monitor", "dighe"}
     assert [rule.name for rule in settings.ingest.rules] == ["piena"]
 
 
@@ -345,6 +346,7 @@ def test_the_shipped_configuration_has_every_key() -> None:
         (tree["api"], Api),
         (tree["store"], Store),
         (tree["feeds"], Feeds),
+        (tree["retention"], Retention),
         ({**tree["officers"], "reminders": None}, Officers),
         (delivery, Delivery),
         (delivery["lifetime"], Lifetime),
@@ -359,6 +361,7 @@ def test_the_shipped_configuration_shows_the_defaults() -> None:
     shipped_with = tomllib.loads((ROOT / "config/alertd.toml").read_text())
     assert Delivery.model_validate(shipped_with["delivery"]) == Delivery()
     assert Feeds.model_validate(shipped_with["feeds"]) == Feeds()
+    assert Retention.model_validate(shipped_with["retention"]) == Retention()
     assert Officers.model_validate(shipped_with["officers"]) == Officers()
     assert "# reminders = " in (ROOT / "config/alertd.toml").read_text()
 

@@ -36,6 +36,7 @@ password = {file = "pw"}
 [sources.monitor]
 reader = "alertmanager"
 stale_after = "2h"
+tell_officers = false
 [sources.meteo]
 reader = "meteoalarm"
 url = "https://feeds.meteoalarm.org/api/v1/warnings/feeds-italy"
@@ -51,7 +52,7 @@ language = "en"
     assert gauge.way.password is not None
     assert gauge.way.password.get_secret_value() == "s3cret"
     assert isinstance(monitor.way, Pushed)
-    assert monitor.stale_after == 7200.0
+    assert (monitor.stale_after, monitor.tell_officers, meteo.tell_officers) == (7200.0, False, True)
     assert meteo.options.model_dump()["language"] == "en"
 
 
@@ -86,6 +87,11 @@ language = "en"
             RULE.replace("zones", 'channels = ["sms"]\nzones') + PESA + TEMPLATE,
             "rules.piena.channels",
             "no such channel",
+        ),
+        (
+            '[sources.a]\nreader = "number"\nsensor = "x"\ntell_officers = "nobody"',
+            "sources.a.tell_officers",
+            "boolean",
         ),
         ("rules = 3\n", "rules", "is not a list"),
     ],

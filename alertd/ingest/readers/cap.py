@@ -9,9 +9,10 @@ an info that does not name it.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
+from itertools import chain
 from typing import Final
 
-from alertd.cap.check import checked
+from alertd.cap.check import checked_all
 from alertd.cap.proving import Proven, read_proven
 from alertd.cap.reader import Found
 from alertd.cap.trust import NOBODY, Trust
@@ -61,7 +62,7 @@ def signals_in(
     reading, notes = proven.reading, Notes()
     if proven.doubt:
         notes.odd("signature", proven.doubt)
-    wrong = [*reading.violations, *(violation for found in reading.found for violation in checked(found))]
+    wrong = [*reading.violations, *chain.from_iterable(checked_all(reading))]
     for violation in wrong:
         (notes.lost if violation.fatal else notes.odd)(violation.where, violation.message)
     said = (signal for found in reading.found for signal in _of(found, config, received, locate))

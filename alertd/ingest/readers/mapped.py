@@ -6,6 +6,9 @@ zones = {path = "$.area", map = {"NORD" = "048028"}}
 colour = {path = "$.level", map = {"RED" = "rossa", "GREEN" = "verde"}}
 event = {value = "Livello della diga"}
 "fact.operator" = {path = "$.by"}
+
+`status` says in one word whether the matter still stands or is over, for a sender that repeats itself while it lasts:
+status = {path = "$.status", map = {"firing" = "stands", "resolved" = "over"}}
 """
 
 import re
@@ -28,6 +31,7 @@ from alertd.ingest.readers.values import moment, number, shown, utc_moment, word
 MAX_DOCUMENT: Final = 4 * 1024 * 1024
 MAX_ITEMS: Final = 2_000
 _FACT: Final = re.compile(r"fact\.[\w.-]{1,100}")
+STATUSES: Final = ("stands", "over")
 _SEVERAL: Final = frozenset({"zones"})
 
 
@@ -35,6 +39,12 @@ def _truth(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{shown(value)} is neither true nor false")  # noqa: TRY004 - of the payload, not of the code
     return value
+
+
+def _status(value: Any) -> str:
+    if value not in STATUSES:
+        raise ValueError(f"{shown(value)} is neither {' nor '.join(STATUSES)}")
+    return str(value)
 
 
 def _fact(value: Any) -> str:
@@ -58,6 +68,7 @@ FIELDS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "onset": moment,
     "expires": moment,
     "ended": _truth,
+    "status": _status,
     "simulated": _truth,
     "headline": lambda value: word(value, LIMITS["headline"]),
 }
@@ -77,11 +88,19 @@ class Origin(Options):
             raise ValueError("needs either a path or a value")
         return self
 
+    @property
+    def words(self) -> frozenset[object]:
+        """All it can say, as far as that stands in the configuration."""
+        if self.map is not None:
+            return frozenset(self.map.values())
+        return frozenset() if self.value is None else frozenset({self.value})
+
 
 class Config(Options):
     """`each` leads to the items of a payload that holds several; without it the payload is one. `fields` are those of
     a Signal (`lat` and `lon` for its point) and `fact.NAME`; `key` is needed. Without `revision` it is a digest of
-    what was read."""
+    what was read. `status` takes the place of `ended`: a word that it `stands` is one of the present, so that an alert
+    which ended by itself meanwhile is raised anew; without it a repeat is no news."""
 
     each: Path | None = None
     fields: Mapping[str, Origin] = Field(min_length=1)
@@ -96,14 +115,18 @@ class Config(Options):
             raise ValueError("key is missing: it tells one matter from another")
         if ("lat" in fields) != ("lon" in fields):
             raise ValueError("lat and lon go together")
+        if "status" in fields and "ended" in fields:
+            raise ValueError("status says whether it has ended: leave out ended")
+        if "status" in fields and (unknown := fields["status"].words.difference(STATUSES)):
+            raise ValueError(f"status is {' or '.join(STATUSES)}, not {min(map(str, unknown))!r}")
         return fields
 
 
 @answers
 def read(payload: bytes, config: Config, received: Received) -> Heard:
-    """One signal for each item. An item whose key, colour, severity, value, zone or `ended` cannot be read is lost
-    whole, for without it the signal would say something else; other fields are left out. A path that leads nowhere
-    leaves its field empty."""
+    """One signal for each item. An item whose key, colour, severity, value, zone, `ended` or `status` cannot be
+    read is lost whole, for without it the signal would say something else; other fields are left out. A path that leads
+    nowhere leaves its field empty."""
     notes = Notes()
     document = load(payload, limit=MAX_DOCUMENT)
     try:
@@ -126,6 +149,8 @@ def _signals(items: Any, config: Config, received: Received, notes: Notes) -> It
             notes.fault(fault)
 
 
+_OTHERWISE: Final = frozenset({"lat", "lon", "status"})
+"""Fields a Signal holds under other names."""
 _SPARE: Final = frozenset({"headline", "event", "unit", "onset", "expires", "at", "lat", "lon"})
 """Fields without which a signal still says the same, if less."""
 
@@ -169,7 +194,9 @@ def _signal(where: str, fields: dict[str, Any], received: Received) -> Signal:
         raise Fault(f"{where}.key", "leads to nothing")
     digest = sha256(orjson.dumps(fields, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
     facts = tuple(Pair(name.removeprefix("fact."), text) for name, text in fields.items() if name not in FIELDS)
-    own = {name: value for name, value in fields.items() if name in FIELDS and name not in ("lat", "lon")}
+    own = {name: value for name, value in fields.items() if name in FIELDS and name not in _OTHERWISE}
+    if "status" in fields:
+        own |= {"ended": fields["status"] == "over", "stands": fields["status"] == "stands"}
     try:
         point = Point(fields["lat"], fields["lon"]) if "lat" in fields and "lon" in fields else None
     except ValueError as error:

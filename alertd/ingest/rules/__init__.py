@@ -5,7 +5,7 @@ from alertd.ingest.rules.config import Action, Match, Rule, Says
 from alertd.ingest.rules.evaluate import evaluate
 from alertd.ingest.rules.explain import Condition, Explanation, explain
 from alertd.ingest.rules.finding import Change, Clear, Doubted, Fault, Finding, Fire, Moment, Nothing, Stale, Tick
-from alertd.ingest.rules.memory import EMPTY, Memory, forget, from_json, resumed, to_json
+from alertd.ingest.rules.memory import EMPTY, Memory, forget, from_json, matter_of, renamed, resumed, to_json
 from alertd.ingest.rules.reading import Reading
 from alertd.ingest.rules.ready import Ready, ready
 from alertd.ingest.rules.words import note
@@ -35,8 +35,10 @@ __all__ = [
     "explain",
     "forget",
     "from_json",
+    "matter_of",
     "note",
     "ready",
+    "renamed",
     "resumed",
     "to_json",
 ]

@@ -91,6 +91,7 @@ class Rule(_Section):
     change_by: FiniteFloat | None = Field(None, gt=0, description=f"{_NUMBER}, above 0: so much makes an Update")
     action: Action = Field(Action.DRAFT, description='"draft" or "send"')
     unattended: Literal[True] | None = Field(None, description='true, and only with action = "send"')
+    tell_officers: bool = Field(default=True, description="true or false: tell officers when its sensors fall silent")
     hourly_cap: int | None = Field(None, ge=1, le=1000, description="a whole number from 1 to 1000")
 
     @model_validator(mode="after")

@@ -127,6 +127,22 @@ def token(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def matter_of(source: str, key: str) -> str:
+    """The matter of what a source says under this key."""
+    return token(f"{source}/{key}")
+
+
+def renamed(memory: Memory, old: str, new: str) -> Memory:
+    """What was said of two matters is of one, known as `new` from now on: the last word counts, and what of either an
+    alert says still stands."""
+    if old not in memory.spoken or old == new:
+        return memory
+    spoken = {matter: said for matter, said in memory.spoken.items() if matter not in (old, new)}
+    first, last = sorted((memory.spoken[old], memory.spoken.get(new, memory.spoken[old])), key=lambda said: said.at)
+    spoken[new] = last if last.told is not None else last._replace(told=first.told)
+    return memory._replace(spoken=spoken)
+
+
 def forget(memory: Memory, matter: str) -> Memory:
     """Nothing stands of the matter any more, for its alert ended by itself. A reading that still holds fires again; so
     does a repeated statement where it says that the matter stands (`Signal.stands`), and any new revision. What was

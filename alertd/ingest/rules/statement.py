@@ -3,7 +3,7 @@
 from alertd.domain.signal import Signal
 from alertd.ingest.rules import words
 from alertd.ingest.rules.finding import Finding, Moment, Nothing
-from alertd.ingest.rules.memory import MOST_REVISIONS, Memory, Spoken, token, with_spoken
+from alertd.ingest.rules.memory import MOST_REVISIONS, Memory, Spoken, matter_of, token, with_spoken
 from alertd.ingest.rules.outcome import begin, change, end
 from alertd.ingest.rules.ready import Ready
 from alertd.ingest.rules.telling import changes, lapsed, told_of
@@ -11,7 +11,7 @@ from alertd.ingest.rules.telling import changes, lapsed, told_of
 
 def listen(ready: Ready, memory: Memory, signal: Signal, now: Moment) -> tuple[Memory, Finding]:
     """Judge what is said, against what was said under the same key before."""
-    key = token(f"{signal.source}/{signal.key}")
+    key = matter_of(signal.source, signal.key)
     wall = now.at.timestamp()
     known = memory.spoken.get(key)
     if known is not None and known.told is not None and lapsed(known.told, wall):

@@ -8,22 +8,16 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat
 
 from alertd.domain.alert import Severity
+from alertd.domain.lengths import written_length
 from alertd.domain.signal import Colour
 
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*([smhd]?)")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _LONGEST_GLOB: Final = 200
 
 
 def _duration(value: object) -> object:
-    """`"24h"`, `"90m"`, `"30s"`, `"2d"`, or a number of seconds."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return value
-    match = _DURATION.fullmatch(str(value).strip())
-    if match is None:
-        raise ValueError("is not a length of time; write it as 30s, 90m, 24h or 2d")
-    return timedelta(seconds=float(match[1]) * _SECONDS[match[2] or "s"])
+    """To the millisecond; what a rule measures is no finer."""
+    return written_length(value, decimals=3)
 
 
 def _measured(value: timedelta) -> timedelta:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from alertd.domain.alert import Alert, AlertState, MsgType, Purpose, Reference
+from alertd.domain.alert import Alert, AlertState, MsgType, Purpose, Reference, Status
 from alertd.domain.delivery import State
 from alertd.domain.signal import Violation
 from alertd.domain.subscriber import Cohort
@@ -57,7 +57,9 @@ class Origin:
 
     `name` is its own sender, identifier and sent, which we publish under ours and find it by. `fingerprint` is the
     same for documents that say the same. `answer` is what whoever posted it was told. `signature` is none, valid or
-    unverifiable, its detail who signed it or why that cannot be said: for the record.
+    unverifiable, its detail who signed it or why that cannot be said: for the record. `owner` is the token it was
+    posted with. `unheard`: what it follows that has not come. `early`: the numbers of messages that came before this
+    one, though they follow it, and become the same alert; `by` is the one of them whose words it speaks.
     """
 
     name: Reference
@@ -69,6 +71,11 @@ class Origin:
     answer: bytes = b""
     signature: str = "none"
     signature_detail: str = ""
+    status: Status = Status.ACTUAL
+    owner: str = ""
+    unheard: tuple[Reference, ...] = ()
+    early: tuple[int, ...] = ()
+    by: Reference | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +147,8 @@ class IntakeStore(Protocol):
         be called and the write fail all the same.
 
         Raises Unauthorized where the token is not live, Conflict where an ancestor may no longer be followed, its
-        origin's name is taken, or what it supplants is no longer a draft.
+        origin's name is taken, or what it supplants is no longer a draft; Overtaken where of what its origin follows,
+        or is followed by, something else came than it says.
         """
         ...
 

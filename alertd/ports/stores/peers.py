@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from alertd.domain.alert import MsgType, Reference
+from alertd.domain.alert import Alert, MsgType, Reference, Status
 from alertd.ports.stores.intake import Answer, IdempotencyKey, Origin
 
 
@@ -13,12 +13,13 @@ from alertd.ports.stores.intake import Answer, IdempotencyKey, Origin
 class Remembered:
     """A CAP message that has a name: one that was posted here, or one we published (then `answer` is None).
 
-    `alert_id` is what it became in this house; of an Ack or an Error, what it is about.
+    `alert_id` is what it became in this house; of an Ack or an Error, what it is about; None while it waits for what it
+    follows.
     """
 
     name: Reference
     msg_type: MsgType
-    alert_id: str
+    alert_id: str | None
     answer: Answer | None
 
 
@@ -34,9 +35,46 @@ class News:
     idempotency: IdempotencyKey | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Early:
+    """An Update or a Cancel that came before what it follows.
+
+    Either it waits for that, and `said` is what it says; or it became the alert `alert_id` because it follows
+    something else as well. `seq` is its number.
+    """
+
+    seq: int
+    name: Reference
+    msg_type: MsgType
+    alert_id: str | None
+    said: Alert | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An Update or a Cancel of which nothing it follows has come: its `origin` names that as `unheard`."""
+
+    origin: Origin
+    said: Alert
+    at: datetime
+
+
 class PeerStore(Protocol):
     async def remembered(self, names: Sequence[Reference]) -> Sequence[Remembered]:
         """Every message that has the sender and the identifier of one of these, whatever its `sent`."""
+        ...
+
+    async def early(self, name: Reference, status: Status) -> Sequence[Early]:
+        """Every Update and Cancel of that status that follows the message of this name and came before it, or follows
+        one of those that wait; but not of a token that was revoked meanwhile. In the order they came.
+        """
+        ...
+
+    async def wait(self, waiting: Waiting) -> None:
+        """Remember it, unless it is already. Of one token at most so many wait; the oldest are forgotten first.
+
+        Raises Overtaken where something it follows has come meanwhile.
+        """
         ...
 
     async def record(self, news: News) -> Answer | None:

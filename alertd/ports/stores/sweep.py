@@ -8,11 +8,14 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long things are kept, in seconds."""
+    """How long things are kept, in seconds. `documents` of other systems as they came, `early` what waits for what it
+    follows; their names stay, for whatever repeats or follows them."""
 
     unconfirmed: float = 48 * 3600
     idempotency: float = 7 * 24 * 3600
     pseudonymise: float = 60 * 24 * 3600
+    documents: float = 60 * 24 * 3600
+    early: float = 30 * 24 * 3600
 
 
 class SweepStore(Protocol):

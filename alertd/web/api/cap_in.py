@@ -15,7 +15,7 @@ from alertd.cap.proving import read_proven
 from alertd.cap.reader import Found, Reading
 from alertd.cap.signature import Seal
 from alertd.cap.trust import Trust
-from alertd.core.peers import Message
+from alertd.core.overtaken import Message
 from alertd.domain.alert import MsgType, Reference
 from alertd.domain.problems import Invalid, Problem
 from alertd.domain.signal import Violation
@@ -56,6 +56,7 @@ def _message(raw: bytes, charset: str | None, trust: Trust, at: datetime) -> Mes
         name=Reference(alert.sender, alert.identifier, alert.sent),
         msg_type=alert.msg_type,
         fingerprint=_fingerprint(found.element),
+        status=alert.status,
         document=raw,
         signed=proven.verified.seal is not Seal.NONE,
         signature=proven.verified.seal,

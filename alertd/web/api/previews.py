@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from alertd.core.access import allow_mode
-from alertd.core.peers import Message
+from alertd.core.overtaken import Message
 from alertd.core.preview import ChannelPreview, Preview
 from alertd.core.submission import Submission
 from alertd.domain.alert import MsgType

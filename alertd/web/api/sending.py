@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from alertd.core.access import allow_mode
 from alertd.core.intake import Encode
-from alertd.core.peers import Answering
+from alertd.core.peer_acts import Answering
 from alertd.core.submission import Accepted
 from alertd.domain.alert import MsgType
 from alertd.domain.problems import Invalid, Problem
@@ -59,9 +59,11 @@ def sender(services: Services) -> Endpoint:
         A CAP document (exactly one alert, alone or in an EDXL-DE envelope) is sent, or follows what it references,
         by its msgType. It is published under an identity of ours; its own is kept. The same document again is
         answered as before, another one of the same sender, identifier and sent is 409; so is an Update or a Cancel
-        of what was already followed, and one of what is not known is 404. An Ack or an Error is noted: the answer
-        speaks of the alert it is about, and nothing is sent. `signature` says what its signature was found to be; one
-        that is invalid is refused with 422, and so is any but a valid one where `[cap] signed = "required"`.
+        of what was already followed. One of what is not known is 404, as often as it is posted, but it is remembered:
+        what it cancels is 409 when it comes, and what it updates goes out once, with the Update's words (202, and
+        `violations` says so). An Ack or an Error is noted: the answer speaks of the alert it is about, and nothing is
+        sent. `signature` says what its signature was found to be; one that is invalid is refused with 422, and so is
+        any but a valid one where `[cap] signed = "required"`.
         """
         access = services.access
         replays = "idempotency-key" in request.headers or not body.is_json(request)

@@ -28,6 +28,6 @@ def router(services: Services) -> APIRouter:
         optin=optin,
     )
     public = APIRouter(route_class=guarded(site), include_in_schema=False)
-    for part in (pages, cap, feeds, signup, acts, assets):
+    for part in (feeds, cap, pages, signup, acts, assets):  # most asked for first: a route is looked for in this order
         part.add(public, site)
     return public

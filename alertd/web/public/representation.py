@@ -9,10 +9,13 @@ from typing import Final, Self
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 LEVEL: Final = 6
 _ONE_SECOND: Final = timedelta(seconds=1)
 _LONGEST: Final = 4_000
+PIECE: Final = 256 << 10
+"""Octets handed to the connection at a time: a slow reader of a large feed makes nobody keep a copy of it for him."""
 _CODINGS: Final = frozenset({"gzip", "x-gzip"})  # RFC 9110, section 8.4.1.3
 
 
@@ -32,6 +35,17 @@ class Representation:
     @classmethod
     def of(cls, body: bytes, media_type: str, modified: datetime | None = None) -> Self:
         return cls(media_type, body, gzip.compress(body, LEVEL, mtime=0), digest_of(body), modified)
+
+
+class Pieces(Response):
+    """A body sent piece by piece, each when the connection has room for it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        for start in range(0, len(self.body), PIECE):
+            piece = self.body[start : start + PIECE]
+            await send({"type": "http.response.body", "body": bytes(piece), "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def digest_of(body: bytes) -> str:
@@ -54,7 +68,9 @@ def respond(request: Request, shown: Representation, *, cache_control: str, now:
         return Response(status_code=304, headers=headers)
     if compressed:
         headers["Content-Encoding"] = "gzip"
-    return Response(shown.gzipped if compressed else shown.body, media_type=shown.media_type, headers=headers)
+    body = shown.gzipped if compressed else shown.body
+    kind = Pieces if len(body) > PIECE else Response
+    return kind(body, media_type=shown.media_type, headers=headers)
 
 
 def takes_gzip(header: str) -> bool:

@@ -2,15 +2,16 @@
 
 The list is read again only after something went out, when an alert in it has ended, when the configuration was
 reloaded, or as a precaution after LOOK_AGAIN seconds. An entry is rendered when it is first listed; in slices, with
-the loop free in between, so that ten thousand of them hold up nobody.
+the loop free in between, so that ten thousand of them hold up nobody. Whatever touches every member is done in a thread
+that sleeps a moment after every few: a thread that works on keeps the interpreter from the loop for 5 ms at a time.
 """
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from alertd.domain.alert import Alert
 from alertd.domain.times import micros
@@ -23,9 +24,11 @@ from alertd.web.services import FeedTerms, Services
 LOOK_AGAIN: Final = 15.0
 SLICE: Final = 16
 """Alerts read and rendered at a time: one or two milliseconds."""
-ROWS: Final = 500
+ROWS: Final = 250
 BREATH: Final = 0.0001
 """Seconds a thread sleeps after so many rows: the loop gets the interpreter when it wants it, not 5 ms later."""
+
+T = TypeVar("T")
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,6 +41,11 @@ class Member(NamedTuple):
     purpose: str
     released_at: int
     over: bool
+
+    @property
+    def key(self) -> int:
+        """Of its entry: all else of an alert stays as it is. A number is hashed in no time."""
+        return self.seq * 2 + self.over
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ class Roll:
         self._services = services
         self._real = real
         self._seen: _Seen | None = None
-        self._rendered: dict[str, dict[Member, bytes]] = {}
+        self._rendered: dict[str, dict[int, bytes]] = {}
         self.members: tuple[Member, ...] = ()
         self.number = 0
 
@@ -87,11 +95,11 @@ class Roll:
         edition, service, terms = services.reports.edition, services.service(), services.feeds()
         now, at = services.clock.now(), services.clock.monotonic()
         rows = await services.reports.store.published(real=self._real, since=now - terms.past, now=now)
-        members, until = await asyncio.to_thread(_listed, rows, now, terms)
+        members, until = await asyncio.to_thread(_listed, rows, now, terms, self.members)
         speaks_differently = self._seen is None or self._seen.service != service
         if speaks_differently:
             self._rendered.clear()
-        if speaks_differently or members != self.members:
+        if speaks_differently or members is not self.members:
             self.members, self.number = members, self.number + 1
             await asyncio.to_thread(_forget, self._rendered, members)
         self._seen = _Seen(edition, service, terms, now, until, at)
@@ -100,33 +108,49 @@ class Roll:
         """These members rendered, those that were already not again. Raises Unavailable."""
         service = self._services.service()
         held = self._rendered.setdefault(kind.name, {})
-        missing = [member for member in members if member not in held]
+        missing = await asyncio.to_thread(_missing, held, members)
         for start in range(0, len(missing), SLICE):
             part = missing[start : start + SLICE]
             alerts = await self._services.reports.store.contents([member.seq for member in part])
             held.update(await asyncio.to_thread(_render, kind, part, alerts, service))
-        return list(map(held.__getitem__, members))
+        return await asyncio.to_thread(_gathered, held, members)
 
 
-def _forget(rendered: Mapping[str, dict[Member, bytes]], members: Sequence[Member]) -> None:
-    """What is listed no longer. Run in a thread: it may be ten thousand."""
-    listed = set(members)
-    for held in rendered.values():
-        for member in held.keys() - listed:
-            del held[member]
-
-
-def _listed(rows: Sequence[Published], at: datetime, terms: FeedTerms) -> tuple[tuple[Member, ...], int | None]:
-    """All that hold or take back what may still be held; then the newest that are over, up to the limit in all.
-
-    With the moment at which time alone changes them. Run in a thread.
-    """
-    now, past = micros(at), terms.past // _MICROSECOND
-    room = terms.limit - sum(1 for row in rows if row.ends_at > now or row.held_until > now)
-    members, until = [], None
-    for number, (seq, purpose, released_at, ends_at, held_until) in enumerate(rows, 1):
+def breathing(items: Iterable[T]) -> Iterator[T]:
+    """The same, in a thread, with the loop let through now and then."""
+    for number, item in enumerate(items, 1):
+        yield item
         if not number % ROWS:
             time.sleep(BREATH)
+
+
+def _missing(held: Mapping[int, bytes], members: Sequence[Member]) -> list[Member]:
+    return [member for member in breathing(members) if member.key not in held]
+
+
+def _gathered(held: Mapping[int, bytes], members: Sequence[Member]) -> list[bytes]:
+    return [held[member.key] for member in breathing(members)]
+
+
+def _forget(rendered: Mapping[str, dict[int, bytes]], members: Sequence[Member]) -> None:
+    """What is listed no longer. Run in a thread."""
+    listed = {member.key for member in breathing(members)}
+    for held in rendered.values():
+        for key in [key for key in breathing(held) if key not in listed]:
+            del held[key]
+
+
+def _listed(
+    rows: Sequence[Published], at: datetime, terms: FeedTerms, before: tuple[Member, ...]
+) -> tuple[tuple[Member, ...], int | None]:
+    """All that hold or take back what may still be held; then the newest that are over, up to the limit in all.
+
+    With the moment at which time alone changes them. `before` itself where they are the same. Run in a thread.
+    """
+    now, past = micros(at), terms.past // _MICROSECOND
+    room = terms.limit - sum(1 for row in breathing(rows) if row.ends_at > now or row.held_until > now)
+    members, until = [], None
+    for seq, purpose, released_at, ends_at, held_until in breathing(rows):
         if ends_at <= now and held_until <= now:
             room -= 1
             if room < 0:
@@ -135,14 +159,13 @@ def _listed(rows: Sequence[Published], at: datetime, terms: FeedTerms) -> tuple[
         for moment in (ends_at, held_until, ends_at + past):
             if moment > now and (until is None or moment < until):
                 until = moment
-    return tuple(members), until
+    same = len(members) == len(before) and all(old == new for old, new in breathing(zip(before, members, strict=True)))
+    return (before if same else tuple(members)), until
 
 
-def _render(
-    kind: Format, members: Sequence[Member], alerts: Mapping[int, Alert], service: Service
-) -> dict[Member, bytes]:
+def _render(kind: Format, members: Sequence[Member], alerts: Mapping[int, Alert], service: Service) -> dict[int, bytes]:
     return {
-        member: kind.entry(
+        member.key: kind.entry(
             entry_of(
                 alerts[member.seq],
                 service,

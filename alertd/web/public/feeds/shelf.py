@@ -10,15 +10,16 @@ import hashlib
 import time
 import zlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Final
 
 from alertd.domain.alert import Purpose
 from alertd.domain.problems import Unavailable
 from alertd.web.public.feeds.formats import Format, Head, based
-from alertd.web.public.feeds.roll import Member, Roll
+from alertd.web.public.feeds.roll import Member, Roll, breathing
 from alertd.web.public.language import accepted
 from alertd.web.public.representation import LEVEL, Representation
 from alertd.web.public.words import table
@@ -88,12 +89,15 @@ class Shelf:
         roll, clock = self._rolls[which.real], self._services.clock
         if roll.stale:
             await roll.look()
-        number, members = roll.number, _of(roll.members, which.purpose)
+        number, members = roll.number, roll.members
         if old is not None and old.number == number:
             return old.shown
+        if which.purpose is not None:
+            members = await asyncio.to_thread(_of, members, which.purpose)
         entries = await roll.entries(which.kind, members)
-        pieces = [which.kind.first(self._head(which, members)), *entries, which.kind.last]
-        shown, cost = await asyncio.to_thread(_bind, pieces, which, clock.now())
+        newest = await asyncio.to_thread(_newest, members)
+        ends = which.kind.first(self._head(which, newest)), which.kind.last
+        shown, cost = await asyncio.to_thread(_bind, entries, ends, which, clock.now())
         if cost > CHEAP:
             self._rests_until = clock.monotonic() + min(LONGEST_REST, SHARE * cost)
         if old is not None and old.shown.digest == shown.digest:
@@ -101,7 +105,7 @@ class Shelf:
         self._put(which, _Copy(number, shown))
         return shown
 
-    def _head(self, which: Which, members: Sequence[Member]) -> Head:
+    def _head(self, which: Which, newest: int) -> Head:
         service = self._services.service()
         words = table(accepted(service.languages[0]))
         title = [service.name]
@@ -109,7 +113,6 @@ class Shelf:
             title.append(words["feed_exercise"])
         if which.purpose is not None:
             title.append(words[f"purpose_{which.purpose}"])
-        newest = max((member.released_at for member in members), default=0)
         return Head(service, ": ".join(title), which.path, datetime.fromtimestamp(newest // 1_000_000, UTC))
 
     def _put(self, which: Which, copy: _Copy) -> None:
@@ -119,17 +122,30 @@ class Shelf:
             self._copies.popitem(last=False)
 
 
-def _of(members: tuple[Member, ...], purpose: Purpose | None) -> Sequence[Member]:
-    return members if purpose is None else [member for member in members if member.purpose == purpose]
+def _of(members: Sequence[Member], purpose: Purpose) -> tuple[Member, ...]:
+    return tuple(member for member in breathing(members) if member.purpose == purpose)
 
 
-def _bind(pieces: Sequence[bytes], which: Which, now: datetime) -> tuple[Representation, float]:
+def _newest(members: Sequence[Member]) -> int:
+    """When the one released last was, in microseconds since 1970; 0 of none."""
+    return max((member.released_at for member in breathing(members)), default=0)
+
+
+def _pieces(entries: Sequence[bytes]) -> Iterator[bytes]:
+    for start in range(0, len(entries), PIECE):
+        yield b"".join(entries[start : start + PIECE])
+
+
+def _bind(
+    entries: Sequence[bytes], ends: tuple[bytes, bytes], which: Which, now: datetime
+) -> tuple[Representation, float]:
     """With the seconds of a core it took. Run in a thread: what is large is hashed and compressed while others run."""
     began = time.thread_time()
     parts, packed = [], []
     digest, packer = hashlib.sha256(), zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP)
-    for start in range(0, len(pieces), PIECE):
-        part = based(b"".join(pieces[start : start + PIECE]), which.base)
+    first, last = ends
+    for piece in chain((first,), _pieces(entries), (last,)):
+        part = based(piece, which.base)
         digest.update(part)
         parts.append(part)
         packed.append(packer.compress(part))

@@ -1,0 +1,112 @@
+"""What a message of another system does: an Alert is sent, an Update or a Cancel follows alerts of ours."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from alertd.core.accepting import Acceptance, Encode, Idempotency, IntakeParts
+from alertd.core.geocodes import nowhere, zoned
+from alertd.core.intake import Intake
+from alertd.core.overtaken import Message
+from alertd.core.submission import Accepted, Submission
+from alertd.domain.alert import Alert, MsgType, Scope
+from alertd.domain.problems import Invalid, Problem
+from alertd.domain.signal import Violation
+from alertd.ports.stores.access import Token
+from alertd.ports.stores.intake import Origin
+
+Answering = Callable[[Accepted, Sequence[Violation]], bytes]
+"""Makes the answer, which also tells what was wrong with the document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who posts it, and how the answer is made."""
+
+    token: Token
+    idempotency: Idempotency | None
+    answering: Answering
+
+    def encode(self, origin: Origin) -> Encode:
+        return lambda accepted: self.answering(accepted, origin.violations)
+
+
+class Acts:
+    def __init__(self, parts: IntakeParts, intake: Intake) -> None:
+        self._ = parts
+        self._intake = intake
+        self._acceptance = Acceptance(parts)
+
+    def check(self, alert: Alert) -> None:
+        """Whether an Update or a Cancel could follow something. Raises Invalid."""
+        if alert.msg_type is MsgType.UPDATE:
+            self._acceptance.checked(self.submission(alert))
+        else:
+            _refuse_narrow(alert)
+
+    async def alert(self, message: Message, call: Call) -> bytes:
+        return await self._intake.submit(
+            self.submission(message.alert),
+            token=call.token,
+            idempotency=call.idempotency,
+            encode=call.encode(message.origin),
+            origin=message.origin,
+        )
+
+    async def update(self, message: Message, heads: Sequence[str], call: Call) -> bytes:
+        return await self._intake.update(
+            heads[0],
+            self.submission(message.alert),
+            token=call.token,
+            idempotency=call.idempotency,
+            encode=call.encode(message.origin),
+            also=heads[1:],
+            origin=message.origin,
+        )
+
+    async def cancel(self, message: Message, heads: Sequence[str], call: Call) -> bytes:
+        """What is wrong with its words must not keep a false alarm alive: then it speaks with its original's."""
+        alert = message.alert
+        _refuse_narrow(alert)
+        cancel = partial(
+            self._intake.cancel,
+            heads[0],
+            note=alert.note,
+            token=call.token,
+            idempotency=call.idempotency,
+            also=heads[1:],
+        )
+        origin = message.origin
+        infos = zoned(alert.info, self._.territory()) if message.whole else ()
+        try:
+            return await cancel(info=infos, encode=call.encode(origin), origin=origin)
+        except Invalid as error:
+            if not infos:
+                raise
+            unsaid = (Violation(".".join(map(str, p.loc)), f"not said: {p.msg}") for p in error.problems)
+            origin = replace(origin, violations=(*origin.violations, *unsaid))
+            return await cancel(info=(), encode=call.encode(origin), origin=origin)
+
+    def submission(self, alert: Alert) -> Submission:
+        """What an Alert or an Update asks for. Raises Invalid for areas that select nothing."""
+        infos = zoned(alert.info, self._.territory())
+        if problems := tuple(nowhere(infos)):
+            raise Invalid(*problems)
+        return Submission(
+            purpose=alert.purpose,
+            status=alert.status,
+            msg_type=alert.msg_type,
+            scope=alert.scope,
+            info=infos,
+            source=alert.source,
+            restriction=alert.restriction,
+            addresses=alert.addresses,
+            note=alert.note,
+            incidents=alert.incidents,
+            code=alert.code,
+        )
+
+
+def _refuse_narrow(alert: Alert) -> None:
+    if alert.scope is not Scope.PUBLIC:
+        raise Invalid(Problem(("scope",), f"{alert.scope}: none is ever widened; send Public"))
