@@ -3,7 +3,6 @@
 import asyncio
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -81,11 +80,10 @@ def _violation(violation: Violation) -> str:
 
 def _signal(signal: Signal) -> Iterator[str]:
     yield f"signal {signal.key}"
-    for field in fields(signal):
-        value = getattr(signal, field.name)
-        if field.name in ("source", "key", "facts", "alert") or value in (None, "", (), False):
+    for name, value in signal._asdict().items():
+        if name in ("source", "key", "facts", "alert") or value in (None, "", (), False):
             continue
-        yield f"  {field.name}: {_shown(value)}"
+        yield f"  {name}: {_shown(value)}"
     yield from (f"  fact {fact.value_name}: {fact.value[:200]}" for fact in signal.facts)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from alertd.domain.alert import Alert, Pair, Severity
 from alertd.domain.geo import Point
@@ -26,8 +27,7 @@ class Colour(StrEnum):
 _COLOUR_RANK = {Colour.GREEN: 0, Colour.YELLOW: 1, Colour.ORANGE: 2, Colour.RED: 3}
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(NamedTuple):
     """One thing said by one source. What the source did not say is None or empty; nothing is filled in.
 
     `key` is the same for everything said about one matter, so that a revision or an end is known for what it is;
@@ -81,8 +81,7 @@ class Violation:
     fatal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """What one payload was read as: signals, and what was wrong with it. A payload with violations may still be read
     in part."""
 

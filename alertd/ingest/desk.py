@@ -6,9 +6,8 @@ every few seconds. A fault in one rule keeps no other from its work, and the dae
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
@@ -19,31 +18,14 @@ from alertd.core.readiness import Readiness
 from alertd.domain.problems import Unavailable
 from alertd.domain.signal import Heard, Signal
 from alertd.ingest.aside import Aside
-from alertd.ingest.clerk import COOL, RULE, Clerk
+from alertd.ingest.clerk import RULE, Clerk
 from alertd.ingest.drafting import Drafter
 from alertd.ingest.gauges import Gauges
 from alertd.ingest.hearing import Hearing
-from alertd.ingest.order import Order, Step
+from alertd.ingest.judging import Judge
 from alertd.ingest.post import Post
-from alertd.ingest.record import Record, load, untold
-from alertd.ingest.rules import (
-    Action,
-    Change,
-    Clear,
-    Doubted,
-    Finding,
-    Fire,
-    Memory,
-    Moment,
-    Nothing,
-    Rule,
-    Stale,
-    Tick,
-    evaluate,
-    forget,
-    ready,
-    resumed,
-)
+from alertd.ingest.record import Record, load
+from alertd.ingest.rules import Moment, Rule, Tick, ready, resumed
 from alertd.ingest.source import CAP_FEED
 from alertd.ingest.threads import Threads
 from alertd.ingest.trouble import Trouble
@@ -54,9 +36,10 @@ KEEP_EVERY: Final = 10.0
 """Seconds between two looks at the clock: what fell silent, what is to be kept, what is to be tried again."""
 TURN: Final = 0.001
 """Seconds of judging after which the rest of the daemon has its turn."""
+AT_ONCE: Final = 8
+"""Signals one rule judges between two looks at the clock."""
 _THREADED: Final = frozenset({"cap", CAP_FEED, "meteoalarm"})
 _THREADS: Final = "threads/"
-_STEPS: Final[Mapping[type, Step]] = {Fire: Step.RAISE, Change: Step.CHANGE, Clear: Step.CLEAR}
 
 
 class Desk:
@@ -76,12 +59,10 @@ class Desk:
         new_key: Callable[[], str],
     ) -> None:
         self._store = store = Aside(store, log, readiness)
-        self._drafter = drafter
         self._clock = clock
         self._log = log
-        self._gauges = gauges
-        self._new_key = new_key
         self._trouble = Trouble(clock, log, gauges, readiness)
+        self._judge = Judge(drafter, log, gauges, self._trouble, new_key)
         self._clerk = Clerk(store, raising, notices, clock, log, self._trouble)
         self._posts: dict[str, Post] = {}
         self._retired: dict[str, Post] = {}
@@ -160,10 +141,10 @@ class Desk:
         for post in tuple(self._posts.values()):
             post.cooling = {matter: until for matter, until in post.cooling.items() if until > now.steady}
             try:
-                self._lapse(post, now.at)
+                self._judge.lapse(post, now.at)
             except Exception:  # noqa: BLE001 - the other rules have their turn
                 self._trouble.faulted(post.rule.name)
-            self._evaluate(post, Tick(), now)
+            self._judge.judge(post, Tick(), now)
             await self._clerk.act(post)
             await self._clerk.tell_silent(post)
         self._trouble.look()
@@ -211,7 +192,8 @@ class Desk:
     # --- what is said -----------------------------------------------------------------------------------------------
 
     async def take(self, hearing: Hearing, heard: Heard) -> bool:
-        """Every signal against every rule; whether all that follows from them is durable. Never raises."""
+        """Every signal against every rule; whether all that follows, from these and from any before them, is durable.
+        Never raises."""
         if self._unstarted is not None:
             return not self._unstarted
         if not self._posts:
@@ -229,16 +211,20 @@ class Desk:
 
     async def _judge_all(self, hearing: Hearing, signals: Sequence[Signal]) -> Sequence[Post]:
         """The rules that have something to do, once all was judged: what ends in the same breath is never begun."""
-        busy: dict[str, Post] = {}
-        began = self._clock.monotonic()
-        for signal in self._threaded(hearing, signals):
-            busy |= {post.rule.name: post for post in self._judge(signal)}
-            if self._clock.monotonic() - began >= TURN:
+        source, clock = hearing.spec.name, self._clock
+        listening, now = self._listening(source), Moment.of(clock)
+        for few in _few(self._threaded(hearing, signals), len(listening)):
+            for post in listening:
+                self._judge.judge_all(post, few, now)
+            if clock.monotonic() - now.steady >= TURN:
                 await asyncio.sleep(0)
-                began = self._clock.monotonic()
-        return tuple(busy.values())
+                listening, now = self._listening(source), Moment.of(clock)
+        return [post for post in self._listening(source) if post.due]
 
-    def _threaded(self, hearing: Hearing, signals: Sequence[Signal]) -> Iterable[Signal]:
+    def _listening(self, source: str) -> Sequence[Post]:
+        return [post for post in self._posts.values() if post.ready.hears(source)]
+
+    def _threaded(self, hearing: Hearing, signals: Sequence[Signal]) -> Sequence[Signal]:
         spec = hearing.spec
         if spec.reader not in _THREADED:
             return signals if len(signals) <= 1 else sorted(signals, key=lambda signal: signal.at)
@@ -259,88 +245,8 @@ class Desk:
                     self._store.unreadable(_THREADS + source, content, error)
         return self._threads[source]
 
-    def _judge(self, signal: Signal) -> list[Post]:
-        """Without a pause, so that thousands of readings a second can pass; the rules that now have something to do."""
-        busy = []
-        now: Moment | None = None
-        for post in tuple(self._posts.values()):
-            if not post.ready.source.holds(signal):
-                continue
-            now = now or Moment.of(self._clock)
-            self._evaluate(post, signal, now)
-            if post.due:
-                busy.append(post)
-        return busy
 
-    def _evaluate(self, post: Post, said: Signal | Tick, now: Moment) -> None:
-        """A rule that fails on a signal is loud, and keeps no other rule from judging it."""
-        try:
-            before = post.record.memory
-            memory, finding = evaluate(post.ready, before, said, now)
-            if isinstance(finding, (Fire, Change)) and post.cooling.get(finding.matter, now.steady) > now.steady:
-                memory, finding = untold(memory, before, finding.matter), Nothing(post.rule.name, ("refused of late",))
-            if memory.evicted and not before.evicted:
-                self._trouble.forgetful(post.rule.name)
-            if memory is not before:
-                post.record, post.dirty = replace(post.record, memory=memory), True
-            if not isinstance(finding, Nothing):
-                self._found(post, finding, before, now)
-        except Exception:  # noqa: BLE001 - see above
-            self._trouble.faulted(post.rule.name)
-
-    # --- what is found ----------------------------------------------------------------------------------------------
-
-    def _found(self, post: Post, finding: Finding, before: Memory, now: Moment) -> None:
-        self._gauges.findings.labels(post.rule.name, type(finding).__name__.lower()).inc()
-        match finding:
-            case Stale(sensors=sensors, evidence=evidence):
-                post.silent.append(finding)
-                self._log.error(
-                    "sensors are silent", rule=post.rule.name, sensors=list(sensors), evidence=list(evidence)
-                )
-            case Doubted(first=True, why=why, fault=fault):
-                self._log.warning("a reading is not believed", rule=post.rule.name, fault=fault, why=list(why))
-            case Doubted() | Nothing():
-                return  # said once; the metric counts on
-            case Fire() | Change() | Clear():
-                try:
-                    order = self._order(post, finding, now.at)
-                except Exception as error:  # noqa: BLE001 - whatever it is, it must be tried again
-                    self._unsayable(post, finding, before, now, error)
-                    return
-                if not post.add(order):
-                    self._log.warning("over before anybody was told", rule=order.rule, evidence=list(order.evidence))
-
-    def _unsayable(
-        self, post: Post, finding: Fire | Change | Clear, before: Memory, now: Moment, error: Exception
-    ) -> None:
-        """The memory must not say that it was told: while it goes on it is tried again."""
-        self._trouble.refused(post.rule.name, finding.matter, finding.evidence, error)
-        post.cooling[finding.matter] = now.steady + COOL
-        post.record = replace(post.record, memory=untold(post.record.memory, before, finding.matter))
-
-    def _order(self, post: Post, finding: Fire | Change | Clear, now: datetime) -> Order:
-        """Raises ValueError where no alert can be made of it."""
-        signal = finding.signals[-1]
-        submission = self._drafter.draft(post.rule, finding, now, post.told(finding.matter))
-        ends = [info.expires for info in submission.info if info.expires]
-        return Order(
-            step=_STEPS[type(finding)],
-            key=self._new_key(),
-            rule=post.rule.name,
-            matter=finding.matter,
-            source=signal.source,
-            said_as=signal.key,
-            submission=submission,
-            unattended=finding.action is Action.SEND,
-            evidence=finding.evidence,
-            until=max(ends) if ends else None,
-        )
-
-    def _lapse(self, post: Post, now: datetime) -> None:
-        """What ended by itself no longer stands: if the matter goes on, it is told anew."""
-        over = [matter for matter, kept in post.record.standing.items() if kept.until is not None and kept.until <= now]
-        for matter in over:
-            standing = {name: kept for name, kept in post.record.standing.items() if name != matter}
-            memory = forget(post.record.memory, matter)
-            post.record, post.dirty = replace(post.record, memory=memory, standing=standing), True
+def _few(signals: Sequence[Signal], rules: int) -> Iterator[Sequence[Signal]]:
+    """So few at once that judging them by every rule takes a part of a TURN."""
+    step = max(1, AT_ONCE // max(1, rules))
+    return (signals[at : at + step] for at in range(0, len(signals), step))

@@ -22,7 +22,7 @@ class Gauges:
         )
         self.dropped = Counter(
             "alertd_source_dropped_total",
-            "Messages dropped unread: too large, or the oldest of a topic",
+            "Messages refused unread: too large, or of a topic subscribed to no more",
             ["source"],
             registry=registry,
         )

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -30,9 +29,13 @@ class Hearing:
         self._territory = territory
         self._read = _reads(spec)
 
+    def brief(self, payload: bytes) -> bool:
+        """Whether reading it holds up nobody."""
+        return len(payload) <= _AT_ONCE and not (self.spec.reader in SIGNABLE and _SIGNATURE in payload)
+
     async def hear(self, payload: bytes, at: datetime, topic: str = "") -> Heard:
         """What the payload says; a large or a signed one is read in a thread. Never raises for what the bytes hold."""
-        if len(payload) <= _AT_ONCE and not (self.spec.reader in SIGNABLE and _SIGNATURE in payload):
+        if self.brief(payload):
             return self.heard(payload, at, topic)
         return await asyncio.to_thread(self.heard, payload, at, topic)
 
@@ -86,7 +89,7 @@ def _dpc(spec: SourceSpec) -> _Reads:
             return Heard((), violations)
         heard = [dpc.of_alert(alert, config, received, violations) for alert in reading.alerts]
         doubtful = any(violation.fatal for violation in violations)
-        signals = tuple(replace(signal, doubtful=doubtful) for one in heard for signal in one.signals)
+        signals = tuple(signal._replace(doubtful=doubtful) for one in heard for signal in one.signals)
         said = Heard(signals, (*violations, *(violation for one in heard for violation in one.violations)))
         return _marked(said, proven)
 

@@ -1,11 +1,12 @@
 """How one source is: when it was last heard properly, what is wrong since, and whom that is told."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
-from alertd.domain.signal import Heard
+from alertd.domain.signal import Heard, Violation
 from alertd.ingest.gauges import Gauges
 from alertd.ingest.source import Polled, Pushed, SourceSpec, Subscribed
 from alertd.ports.clock import Clock
@@ -13,6 +14,8 @@ from alertd.ports.source import SourceStatus
 
 FAILURES: Final = 2
 """In a row, before a source that was heard is called not ready: one answer too many is lost every day."""
+SAID_EVERY: Final = 1.0
+"""Seconds between two lines about what messages say wrongly: they may come in thousands a second."""
 _MOST_TOLD: Final = 5
 
 
@@ -30,6 +33,7 @@ class Pulse:
         self._wrong = ""
         self._was_ready = True
         self._complained: list[str] = []
+        self._quiet_until = 0.0
         self._signals = gauges.signals.labels(spec.name)
         self._violations = gauges.violations.labels(spec.name)
         self._good = gauges.payloads.labels(spec.name, "good")
@@ -47,22 +51,41 @@ class Pulse:
         self._signals.inc(len(heard.signals))
         if heard.violations:
             self._violations.inc(len(heard.violations))
-            fatal = [violation for violation in heard.violations if violation.fatal]
-            if fatal and not heard.signals:
-                self.failed(f"the {kind} cannot be read: {fatal[0].where}: {fatal[0].message}")
+            if why := _unread(heard, kind):
+                self.failed(why)
                 return
-            told = [f"{one.where}: {one.message}" for one in heard.violations[:_MOST_TOLD]]
-            if told != self._complained:
-                self._complained = told
-                self._log.warning("violations", count=len(heard.violations), first=told)
+            self._complain(heard.violations)
         if lacking:
             self.failed(lacking)
         else:
             self.good()
 
-    def good(self) -> None:
+    def heard_all(self, messages: int, signals: int, odd: Sequence[Heard]) -> None:
+        """So many messages came together, saying so much, `odd` of them wrongly. While any of them can be read, the
+        source is heard."""
+        self._signals.inc(signals)
+        unread = [why for heard in odd if (why := _unread(heard, "message"))]
+        if odd:
+            self._violations.inc(sum(len(heard.violations) for heard in odd))
+            self._complain([one for heard in odd[:_MOST_TOLD] for one in heard.violations])
+        if len(unread) < messages:
+            self._bad.inc(len(unread))
+            self.good(messages - len(unread))
+        else:
+            self._bad.inc(len(unread) - 1)
+            self.failed(unread[-1])
+
+    def _complain(self, violations: Sequence[Violation]) -> None:
+        """What is wrong is counted each time, and said where it is another thing, once in a while."""
+        told = [f"{one.where}: {one.message}" for one in violations[:_MOST_TOLD]]
+        now = self._clock.monotonic()
+        if told != self._complained and now >= self._quiet_until:
+            self._complained, self._quiet_until = told, now + SAID_EVERY
+            self._log.warning("violations", count=len(violations), first=told)
+
+    def good(self, payloads: int = 1) -> None:
         """It was asked and answered properly, if only to say that there is nothing new."""
-        self._good.inc()
+        self._good.inc(payloads)
         self._since, self._last_good = self._clock.monotonic(), self._clock.now()
         self.connected()
 
@@ -105,6 +128,14 @@ class Pulse:
         if self._failures:
             return True, f"once: {self._wrong}"
         return True, "" if self._last_good else "not heard yet"
+
+
+def _unread(heard: Heard, kind: str) -> str:
+    """Why nothing of it could be read; empty where something could."""
+    if heard.signals:
+        return ""
+    fatal = next((violation for violation in heard.violations if violation.fatal), None)
+    return f"the {kind} cannot be read: {fatal.where}: {fatal.message}" if fatal else ""
 
 
 def way_of(spec: SourceSpec) -> str:

@@ -86,8 +86,9 @@ class Subscribed(_Way):
     password: SecretStr | None = Field(default=None, description="a credential or a file")
     client_id: str = Field("", max_length=64, description="one word, this source's alone; left out: made of its name")
     ca_file: Path | None = Field(default=None, description="the broker's certificate authority (PEM)")
+    cert_file: Path | None = Field(default=None, description="our certificate (PEM), where the broker asks for one")
+    key_file: Path | None = Field(default=None, description="its private key (PEM)")
     timeout: Patience = Field(timedelta(seconds=20), description=f"{_LENGTH}, at most 5m: to connect")
-    backlog: int = Field(10_000, ge=100, le=1_000_000, description="how many messages may wait to be read")
 
     @model_validator(mode="after")
     def _address(self) -> Self:
@@ -100,6 +101,10 @@ class Subscribed(_Way):
             raise ValueError("`url` is not a broker such as mqtts://broker.example.it:8883")
         if self.password is not None and self.username is None:
             raise ValueError("`password` needs a `username`")
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("`cert_file` and `key_file` go together")
+        if parts.scheme == "mqtt" and (self.ca_file or self.cert_file):
+            raise ValueError("`ca_file` and `cert_file` are for mqtts://; this `url` is not encrypted")
         return self
 
     @property

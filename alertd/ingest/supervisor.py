@@ -13,7 +13,7 @@ from alertd.domain.signal import Heard
 from alertd.ingest.desk import Desk
 from alertd.ingest.gauges import Gauges
 from alertd.ingest.hearing import Hearing
-from alertd.ingest.mqtt import Listener
+from alertd.ingest.mqtt.listener import Listener
 from alertd.ingest.polling import Poller
 from alertd.ingest.pulse import Pulse
 from alertd.ingest.readers.standard_webhooks import Unverified, Verifier
@@ -135,7 +135,7 @@ class Supervisor:
                 await Poller(kept.hearing, way, kept.pulse, self._desk.take, self._clock, self._chance).run()
             case Subscribed() as way:
                 take, clock, chance = self._desk.take, self._clock, self._chance
-                await Listener(kept.hearing, way, kept.pulse, take, clock, chance, self._gauges).run()
+                await Listener(kept.hearing, way, kept.pulse, take, clock, chance, self._gauges, self._log).run()
             case Pushed():
                 return  # it is tended by whoever calls
 

@@ -7,7 +7,6 @@ Actual has matters of its own, so has what is unproven, and what is simulated ha
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -54,7 +53,7 @@ class Threads:
             root = self._root(_name(said[-1]))
             keys = standing.get(root, [])
             if joins and root in self._over and not _cancels(said[-1]):
-                found += (replace(said[-1], key=key, ended=True, at=self._over[root]) for key in keys)
+                found += (said[-1]._replace(key=key, ended=True, at=self._over[root]) for key in keys)
             found += self._told(said, root, keys)
         return found
 
@@ -64,12 +63,12 @@ class Threads:
         cancel = _cancels(last)
         if not cancel and (_identity(last) in self._past or (root in self._over and self._over[root] >= last.at)):
             return []
-        keyed = [] if _bare(last) else [replace(signal, key=_known_as(root, signal, known)) for signal in said]
+        keyed = [] if _bare(last) else [signal._replace(key=_known_as(root, signal, known)) for signal in said]
         if not cancel and kind != "Update":
             return keyed
         places = {_parted(signal.key)[1] for signal in keyed}
         gone = [key for key in known if _parted(key)[1] not in places]
-        return [*keyed, *(replace(last, key=key, ended=True) for key in gone)]
+        return [*keyed, *(last._replace(key=key, ended=True) for key in gone)]
 
     def _enter(self, said: Sequence[Signal]) -> bool:
         """Note what one message says of others; whether matters were found to be one."""

@@ -26,7 +26,7 @@ from alertd.settings.values import Duration, Language
 
 _SECTION = "sources"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-_EXTRAS = {"aiomqtt": "mqtt", "jsonpath": "jsonpath", "shapefile": "dpc"}
+_EXTRAS = {"jsonpath": "jsonpath", "shapefile": "dpc"}
 
 
 class Common(Section):
@@ -146,11 +146,6 @@ def _way(table: Mapping[str, Any], key: Key, findings: Findings) -> type[Way] | 
     except ValueError:
         scheme = ""
     if scheme in ("mqtt", "mqtts"):
-        try:
-            import aiomqtt  # noqa: F401
-        except ImportError as error:
-            _not_installed((*key, "url"), error, findings, shown(url))
-            return None
         return Subscribed
     if scheme in ("http", "https"):
         return Polled
@@ -165,9 +160,10 @@ def _not_installed(key: Key, error: ImportError, findings: Findings, given: str)
 
 
 def _anchored(way: Way, findings: Findings) -> Way:
-    if isinstance(way, Pushed) or way.ca_file is None:
-        return way
-    return way.model_copy(update={"ca_file": findings.source.folder / way.ca_file.expanduser()})
+    """Its files are named as seen from the configuration."""
+    folder = findings.source.folder
+    files = {name: getattr(way, name, None) for name in ("ca_file", "cert_file", "key_file")}
+    return way.model_copy(update={name: folder / file.expanduser() for name, file in files.items() if file is not None})
 
 
 def _stale(common: Common, way: Way) -> float | None:

@@ -21,6 +21,7 @@ _PROGRAMS: dict[str, Sequence[str]] = {
     "h2load (nghttp2)": ("h2load", "--version"),
     "Node.js": ("node", "--version"),
     "Postfix (smtp-sink, smtp-source)": ("postconf", "-d", "mail_version"),
+    "Mosquitto": ("mosquitto", "-h"),
     "Prometheus Alertmanager": ("prometheus-alertmanager", "--version"),
 }
 _ABSENT = "not here"

@@ -30,6 +30,7 @@ PARTS = {
     "growth": "cost from 1,000 to 1,000,000 recipients, memory",
     "decrypt": "every push read, no envelope used twice, independent readers",
     "calm": "accepting alerts while 100,000 pushes go out",
+    "readings": "accepting alerts while 10,000 sensor readings a second come over MQTT",
     "accept": "an emergency in the middle of a newsletter",
     "isolation": "what a channel in trouble costs the others",
     "cap": "reading CAP beside bare lxml parse and XSD validation",

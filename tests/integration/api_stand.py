@@ -101,10 +101,13 @@ def _free_port() -> int:
 
 
 @asynccontextmanager
-async def standing(folder: Path) -> AsyncIterator[Stand]:
+async def standing(folder: Path, more: str = "") -> AsyncIterator[Stand]:
+    """`more` is added to its configuration."""
     port = _free_port()
     async with Sandbox(folder / "sandbox") as sandbox:
-        settings = load(_configuration(folder, port, sandbox), environ={})
+        path = _configuration(folder, port, sandbox)
+        path.write_text(f"{path.read_text()}\n{more}")
+        settings = load(path, environ={})
         async with build(settings) as house, living(house, Notifier(None)):
             yield Stand(f"http://127.0.0.1:{port}", house, sandbox)
 

@@ -1,7 +1,6 @@
 """What holds of rules whatever is said, in any order, however often."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -175,7 +174,7 @@ def test_replayed_readings_change_nothing(levels: list[float], chance: object) -
         heard.append(Signal("pesa", "pesa-1", f"r{stand.count}", stand.wall, sensor="pesa-1", value=level, unit="m"))
     chance.shuffle(heard)  # type: ignore[attr-defined]
     for again in heard:
-        finding = stand.says(replace(again, value=5.0 - (again.value or 0.0)))
+        finding = stand.says(again._replace(value=5.0 - (again.value or 0.0)))
         assert isinstance(finding, Doubted)
         assert finding.fault is Fault.REPLAYED
 

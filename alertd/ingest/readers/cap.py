@@ -7,7 +7,6 @@ an info that does not name it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from itertools import chain
@@ -74,15 +73,15 @@ def marked(signal: Signal, proven: Proven) -> Signal:
     """The signal with what is known of its document's signature; set apart where that does not prove it."""
     if not proven.said:
         return signal
-    signal = replace(signal, signature=proven.said, unproven=bool(proven.doubt))
-    return replace(signal, key=signal.apart(signal.key))
+    signal = signal._replace(signature=proven.said, unproven=bool(proven.doubt))
+    return signal._replace(key=signal.apart(signal.key))
 
 
 def _of(found: Found, config: Config, received: Received, locate: Locate) -> Iterator[Signal]:
     if found.alert is not None:
         doubtful = any(violation.fatal for violation in found.violations)
         for signal in signals_of(found.alert, config, received, locate):
-            yield replace(signal, doubtful=doubtful)
+            yield signal._replace(doubtful=doubtful)
 
 
 def signals_of(alert: Alert, config: Config, received: Received, locate: Locate = nowhere) -> Iterator[Signal]:
@@ -124,8 +123,7 @@ def _statement(base: Signal, places: str, zones: tuple[str, ...], infos: Sequenc
     first = infos[0]
     ended = all(ResponseType.ALL_CLEAR in info.response_type for info in infos)
     onsets = [info.onset for info in infos if info.onset]
-    return replace(
-        base,
+    return base._replace(
         key=f"{base.key}#{places}",
         event=first.event[: LIMITS["event"]],
         zones=zones,

@@ -11,7 +11,6 @@ Awareness levels are the weather services', not the national civil protection's:
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Self
 
@@ -107,7 +106,7 @@ def _warning(
     if not signals:
         return []
     alert = _alert(document, where, notes)
-    return [replace(signal, alert=alert) for signal in signals]
+    return [signal._replace(alert=alert) for signal in signals]
 
 
 def _envelope(document: dict[str, Any], uuid: Any, where: str, received: Received, notes: Notes) -> _Envelope:

@@ -1,10 +1,10 @@
 """What every reader is given, and what it hands back what was wrong with."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import wraps
-from typing import Final, TypeVar
+from types import MappingProxyType
+from typing import Final, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -17,15 +17,14 @@ MAX_VIOLATIONS: Final = 100
 """Of one payload. What is wrong a thousand times is known after a hundred."""
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """How a payload came: the configured name of its `source`, when it arrived (`at`, aware), the MQTT `topic` or
     the path it came by, and the `places` of the configured zones, code to centre, for readers that measure distance."""
 
     source: str
     at: datetime
     topic: str = ""
-    places: Mapping[str, Point] = field(default_factory=dict)
+    places: Mapping[str, Point] = MappingProxyType({})
 
 
 class Options(BaseModel):
@@ -71,6 +70,8 @@ class Notes:
 
     @property
     def violations(self) -> tuple[Violation, ...]:
+        if not self._violations:
+            return ()
         if not self._more:
             return tuple(self._violations)
         return (*self._violations, Violation("payload", f"{self._more} more violations are not listed", fatal=True))

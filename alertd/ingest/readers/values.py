@@ -15,12 +15,14 @@ FIRST_YEAR, LAST_YEAR = 1900, 2200
 
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20})([eE][+-]?[0-9]{1,2})?")
 _TIME = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,12})?([Zz]|[+-][0-9]{2}:[0-9]{2})?"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,12})?([Zz]|[+-][0-9]{2}:[0-9]{2})?"
 )
 
 
 def number(value: Any) -> float:
     """A finite number, or a text that is one in plain decimals; never a truth value, never beyond 1e15."""
+    if type(value) is float and -LARGEST <= value <= LARGEST:
+        return value
     if isinstance(value, str):
         text = value.strip()
         if not _DECIMAL.fullmatch(text):
@@ -38,21 +40,24 @@ def moment(value: Any) -> datetime:
     text, offset = _split(value)
     if not offset:
         raise ValueError(f"{shown(value)} has no offset")
-    return _dated(text + ("+00:00" if offset in "Zz" else offset), value)
+    return _dated(text, value)
 
 
 def utc_moment(value: Any) -> datetime:
     """The same, but a time without offset is UTC."""
     text, offset = _split(value)
-    return _dated(text + ("+00:00" if not offset or offset in "Zz" else offset), value).astimezone(UTC)
+    at = _dated(text if offset else f"{text}Z", value)
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
 
 
-def _split(value: Any) -> tuple[str, str]:
-    match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+def _split(value: Any) -> tuple[str, str | None]:
+    """The time as `datetime.fromisoformat` reads it, which cuts what is finer than a microsecond; and its offset."""
+    text = value.strip() if isinstance(value, str) else ""
+    match = _TIME.fullmatch(text)
     if match is None:
         raise ValueError(f"{shown(value)} is not a time such as 2026-11-22T06:00:00+01:00")
-    day, time, fraction, offset = match.groups()
-    return f"{day}T{time}{(fraction or '')[:7]}", offset or ""
+    offset = match[1]
+    return (f"{text[:-1]}Z" if offset == "z" else text), offset
 
 
 def _dated(text: str, value: Any) -> datetime:
@@ -67,6 +72,14 @@ def _dated(text: str, value: Any) -> datetime:
 
 def word(value: Any, limit: int = MAX_WORD) -> str:
     """A text that is not empty, one that XML and a terminal can take. Whole numbers stand for themselves."""
+    if (
+        type(value) is str
+        and value.isascii()
+        and value.isprintable()
+        and len(value) <= limit
+        and (text := value.strip())
+    ):
+        return text  # nearly all there are: nothing in it needs a closer look
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not value.strip():

@@ -3,6 +3,7 @@
 A `matter` is what one alert is about: everything said under one key, one sensor, or the sensors a rule counts together.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -100,19 +101,26 @@ class Doubted:
     why: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(NamedTuple):
     """Nothing to do, and why. Readings come in thousands a second, so what is said of one is worded when asked for."""
 
     rule: str
-    says: tuple[str, ...]
+    says: tuple[str, ...] | Callable[[], tuple[str, ...]]
     reading: Signal | None = None
 
     @property
     def why(self) -> tuple[str, ...]:
+        says = self.says() if callable(self.says) else self.says
         if self.reading is None:
-            return self.says
-        return (f"{words.reading(self.reading)}: {self.says[0]}", *self.says[1:])
+            return says
+        return (f"{words.reading(self.reading)}: {says[0]}", *says[1:])
+
+    def __eq__(self, other: object) -> bool:
+        """By what it says, worded or not."""
+        return isinstance(other, Nothing) and (self.rule, self.why) == (other.rule, other.why)
+
+    def __hash__(self) -> int:
+        return hash((self.rule, self.why))
 
 
 Finding = Fire | Change | Clear | Stale | Doubted | Nothing

@@ -1,13 +1,14 @@
 """A reading of a sensor against a rule: believed or not, over or not, together with the others, for long enough."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from alertd.domain.signal import Signal
 from alertd.ingest.rules import words
 from alertd.ingest.rules.believe import believe, described
 from alertd.ingest.rules.finding import Doubted, Finding, Moment, Nothing
-from alertd.ingest.rules.latch import Latch, holds, latched, said
+from alertd.ingest.rules.latch import Latch, holds, latched, reached, said
 from alertd.ingest.rules.match import sensor_of
 from alertd.ingest.rules.memory import Matter, Memory, Sensor, Told, Trail, token, with_matter
 from alertd.ingest.rules.outcome import begin, change, end
@@ -50,10 +51,25 @@ def read(ready: Ready, memory: Memory, signal: Signal, now: Moment) -> tuple[Mem
         first = matter.sensors.get(name, _UNHEARD).fault is not doubt.fault
         memory = with_matter(memory, key, matter._replace(sensors={**matter.sensors, name: sensor}))
         return memory, Doubted(ready.rule.name, key, doubt.fault, first, (described(signal, doubt),))
+    if _uneventful(ready.rule.reading, matter, value):
+        unit = sensor.unit if signal.unit == sensor.unit else words.clean(signal.unit)
+        sensor = Sensor(now.steady, trail, at, value, unit, told=sensor.told)
+        matter = Matter({name: sensor}, None, matter.held_at, matter.held_steady)
+        return with_matter(memory, key, matter), Nothing(
+            ready.rule.name, partial(_why_not, ready, matter, name, signal), signal
+        )
     latch = latched(ready.rule.reading, sensor, value, at, standing=matter.told is not None)
     sensor = _believed(ready, sensor, trail, latch, signal, now.steady)
     matter = _held(ready.rule.reading, matter, {**matter.sensors, name: sensor}, at, wall, now.steady)
     return _decide(ready, memory, key, matter, name, signal, now)
+
+
+def _uneventful(reading: Reading, matter: Matter, value: float) -> bool:
+    """Whether a believed reading of a lone sensor changes no standing: nothing was told or held, and the threshold is
+    not reached. What follows would come to the same; of the many readings that come nearly all are so."""
+    if matter.told is not None or matter.held is not None or reading.of or reading.rise is not None:
+        return False
+    return not reached(reading, value)
 
 
 def _believed(ready: Ready, sensor: Sensor, trail: Trail, latch: Latch, signal: Signal, steady: float) -> Sensor:
@@ -82,16 +98,20 @@ def _held(
 
 def _enough(reading: Reading, sensors: Mapping[str, Sensor], wall: float) -> bool:
     """Whether as many sensors as asked say so, and said so of late."""
-    saying = [sensor.at for sensor in sensors.values() if sensor.counts and sensor.at is not None]
-    if len(saying) < reading.at_least:
-        return False
-    return sum(wall - at <= reading.stale_seconds for at in saying) >= reading.at_least
+    saying = 0
+    for sensor in sensors.values():
+        if sensor.counts and sensor.at is not None and wall - sensor.at <= reading.stale_seconds:
+            saying += 1
+    return saying >= reading.at_least
 
 
 def _decide(
     ready: Ready, memory: Memory, key: str, matter: Matter, name: str, signal: Signal, now: Moment
 ) -> tuple[Memory, Finding]:
     rule, reading = ready.rule, ready.rule.reading
+    if matter.told is None and (matter.held is None or matter.held < reading.lasting_seconds):
+        why_not = partial(_why_not, ready, matter, name, signal)
+        return with_matter(memory, key, matter), Nothing(rule.name, why_not, signal)
     counting = [sensor.told for sensor in matter.sensors.values() if sensor.counts]
     if matter.told is not None:
         if len(counting) < reading.at_least:
@@ -102,11 +122,8 @@ def _decide(
             memory = with_matter(memory, key, matter._replace(told=telling))
             evidence = (*_evidence(ready, matter, name, signal), *different)
             return change(rule, memory, key, matter.told, telling, signal, evidence, now)
-        return with_matter(memory, key, matter), Nothing(
-            rule.name, (_stands(ready, matter, name), "told already"), signal
-        )
-    if matter.held is None or matter.held < reading.lasting_seconds:
-        return with_matter(memory, key, matter), Nothing(rule.name, _why_not(ready, matter, name, signal), signal)
+        stands = partial(_told_already, ready, matter, name)
+        return with_matter(memory, key, matter), Nothing(rule.name, stands, signal)
     telling = told_together(counting)._replace(value=signal.value)
     memory = with_matter(memory, key, matter._replace(told=telling))
     return begin(rule, memory, key, telling, signal, _evidence(ready, matter, name, signal), now)
@@ -140,6 +157,10 @@ def _value(ready: Ready, told: Told, signal: Signal) -> float | None:
 
 def _stands(ready: Ready, matter: Matter, name: str) -> str:
     return said(ready.rule.reading, matter.sensors[name])
+
+
+def _told_already(ready: Ready, matter: Matter, name: str) -> tuple[str, ...]:
+    return _stands(ready, matter, name), "told already"
 
 
 def _why_not(ready: Ready, matter: Matter, name: str, signal: Signal) -> tuple[str, ...]:

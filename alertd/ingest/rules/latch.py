@@ -28,6 +28,11 @@ def latched(reading: Reading, sensor: Sensor, value: float, at: float, *, standi
     return Latch(over, rising, lows)
 
 
+def reached(reading: Reading, value: float) -> bool:
+    """Whether a value alone, with nothing before it, reaches the threshold."""
+    return _over(reading, value, was=False)
+
+
 def holds(reading: Reading, stands: Latch | Sensor) -> bool:
     """Whether all that is asked of the value holds."""
     return reading.judges and (stands.over or reading.edge is None) and (stands.rising or reading.rise is None)

@@ -16,6 +16,11 @@ class Ready(NamedTuple):
     about: tuple[Check, ...]
     degree: tuple[Check, ...]
 
+    def hears(self, source: str) -> bool:
+        """Whether it looks at anything this source says."""
+        match = self.rule.match
+        return source == match.source or match.patterns["source"].match(source) is not None
+
     def not_about(self, signal: Signal) -> str | None:
         """Why the rule does not look at this signal, its source apart."""
         return _first_unmet(self.about, signal)

@@ -29,6 +29,13 @@ class Slots(Mapping[str, Slot], Generic[Slot]):
     def __getitem__(self, key: str) -> Slot:
         return self._new[key] if key in self._new else self._old[key]
 
+    def get(self, key: str, default: Any = None) -> Any:
+        """As every mapping's, without an exception for what is not there."""
+        return self._new[key] if key in self._new else self._old.get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._new or key in self._old
+
     def __iter__(self) -> Iterator[str]:
         """The one used longest ago first."""
         return chain((key for key in self._old if key not in self._new), self._new)

@@ -1,0 +1,42 @@
+"""Which topics a filter means (MQTT 3.1.1, 4.7)."""
+
+from collections.abc import Sequence
+from typing import Final
+
+MOST: Final = 10_000
+"""Topics of which it is remembered whether they are meant."""
+_SHARED: Final = "$share/"
+
+
+class Wanted:
+    """Whether any of the filters means a topic. The broker judges too, but by a session that may be older."""
+
+    def __init__(self, filters: Sequence[str]) -> None:
+        self._filters = [_plain(one).split("/") for one in filters]
+        self._known: dict[str, bool] = {}
+
+    def __call__(self, topic: str) -> bool:
+        known = self._known.get(topic)
+        if known is None:
+            if len(self._known) >= MOST:
+                self._known.clear()
+            levels = topic.split("/")
+            known = self._known[topic] = any(_means(one, levels) for one in self._filters)
+        return known
+
+
+def _plain(topic_filter: str) -> str:
+    """Brokers share `$share/GROUP/FILTER` among several; what it means is FILTER."""
+    return topic_filter.split("/", 2)[-1] if topic_filter.startswith(_SHARED) else topic_filter
+
+
+def _means(wanted: Sequence[str], levels: Sequence[str]) -> bool:
+    """A wildcard at the beginning does not mean what begins with `$` (4.7.2)."""
+    if levels[0].startswith("$") and wanted[0] in ("+", "#"):
+        return False
+    for i, level in enumerate(wanted):
+        if level == "#":
+            return True
+        if i >= len(levels) or (level not in ("+", levels[i])):
+            return False
+    return len(wanted) == len(levels)
