@@ -57,7 +57,7 @@ def test_what_matches_shows_every_condition_and_the_message(tmp_path: Path) -> N
     code, said, _ = run(tmp_path, b'{"station": "pesa-1", "level": 2.61}')
     assert code == 0
     for line in (
-        "1 signals, 0 violations",
+        "signals: 1, violations: 0",
         "value: 2.61",
         "rule piena matches pesa-1",
         "--- hook (it-IT)",
