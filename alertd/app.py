@@ -208,7 +208,7 @@ def _wire(settings: Settings, store: Store, failpoint: Failpoint, clock: Clock) 
     letters = Letters(store)
     handover = Handover(store, letters, fit)
     vigil = Vigil(store, fit)
-    lanes = Lanes(store, Dispatcher(store, letters, settler, vigil, fit), handover, fit)
+    lanes = Lanes(store, Dispatcher(store, letters, settler, vigil, fit), handover, settler, fit)
 
     def tools_of(channel: str) -> Tools:
         return Tools(

@@ -8,6 +8,7 @@ from alertd.core.dispatch import Dispatcher
 from alertd.core.fittings import Fittings
 from alertd.core.handover import Handover
 from alertd.core.open_channel import OpenChannel
+from alertd.core.settle import Settler
 from alertd.core.vigil import LEASE
 from alertd.domain.priority import PRIORITIES
 from alertd.domain.problems import Unavailable
@@ -31,10 +32,12 @@ class Lanes:
         store: WorkStore,
         dispatcher: Dispatcher,
         handover: Handover,
+        settler: Settler,
         fittings: Fittings,
     ) -> None:
         self._store = store
         self._fit = fittings
+        self._settler = settler
         self._dispatcher = dispatcher
         self._handover = handover
 
@@ -60,6 +63,7 @@ class Lanes:
                     look = clock.monotonic()
                 claim = self._handover.take(channel.name, priority)
                 if claim is None and clock.monotonic() >= look:
+                    await self._settler.room(priority)
                     with lane.reserved():
                         claim = await self._claim(channel, priority)
                     if claim is None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from alertd.core.fate import Errand, Fate, fate
 from alertd.core.fittings import Fittings
 from alertd.domain.delivery import Event, Reason, Verdict
+from alertd.domain.priority import RESERVED
 from alertd.domain.problems import Unavailable
 from alertd.domain.retry import RetryPolicy
 from alertd.ports.clock import Chance
@@ -15,6 +16,9 @@ from alertd.ports.stores.work import Outcomes, WorkStore
 
 FLUSH_SECONDS = 0.02
 FLUSH_SIZE = 2_000
+MOST_WAITING = 10_000
+"""Outcomes beyond which nothing new is begun: they take memory, a crash would repeat them, and their leases run out.
+The emergency begins until there are twice as many, so that it never waits for other people's receipts."""
 _STORE_PAUSE = 1.0
 
 
@@ -40,6 +44,7 @@ class Settler:
         self._count = 0
         self._full = asyncio.Event()
         self._some = asyncio.Event()
+        self._eased = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -58,6 +63,13 @@ class Settler:
         if self._count >= FLUSH_SIZE:
             self._full.set()
 
+    async def room(self, priority: int) -> None:
+        """Return when a lane of this priority may begin more."""
+        most = 2 * MOST_WAITING if priority in RESERVED else MOST_WAITING
+        while self._count >= most:
+            self._eased.clear()
+            await self._eased.wait()
+
     async def drained(self) -> None:
         """Return when everything put so far is durable."""
         self._full.set()
@@ -73,6 +85,7 @@ class Settler:
             if self._count < FLUSH_SIZE:
                 self._full.clear()
             await self._flush(batch)
+            self._eased.set()
             if not self._waiting:
                 self._some.clear()
                 self._empty.set()

@@ -38,11 +38,12 @@ class Results:
 
 
 def load(path: Path) -> Results:
-    """What is kept there, as far as it was measured on this machine with these versions; else nothing yet."""
+    """What is kept there if it was measured on this machine with these versions, though perhaps without a peer that was
+    installed since; else nothing yet."""
     now = Results(machine(), versions())
     if path.exists():
         kept = json.loads(path.read_text())
-        if (kept["machine"], kept["versions"]) == (now.machine, now.versions):
+        if kept["machine"] == now.machine and kept["versions"].items() <= now.versions.items():
             now.sections = {one["group"]["key"]: _section_in(one) for one in kept["sections"]}
             now.when = kept["when"]
     return now

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from alertd.core.fate import Errand, Fate, fate
 from alertd.core.fittings import Fittings
-from alertd.core.settle import FLUSH_SECONDS, FLUSH_SIZE, Settler
+from alertd.core.settle import FLUSH_SECONDS, FLUSH_SIZE, MOST_WAITING, Settler
 from alertd.domain.alert import Purpose
 from alertd.domain.delivery import (
     OUTCOME_UNKNOWN,
@@ -26,10 +26,11 @@ from alertd.domain.delivery import (
     State,
     step,
 )
+from alertd.domain.priority import EMERGENCY, PRESSING, SERVICE
 from alertd.domain.problems import Unavailable
 from alertd.domain.retry import RetryPolicy
 from alertd.ports.stores.work import Claim, Outcome, Outcomes
-from tests.support.clock import START, ManualClock
+from tests.support.clock import START, ManualClock, settle_down
 
 DEADLINE = START + timedelta(hours=1)
 
@@ -157,6 +158,32 @@ async def test_a_full_disk_delays_receipts_and_loses_none() -> None:
     await clock.advance(1)
     assert store.commits == [[1]]
     await drained
+    running.cancel()
+
+
+async def test_nothing_is_begun_while_too_many_receipts_wait_and_the_emergency_last_of_all() -> None:
+    clock, store = ManualClock(), Ledger()
+    store.full = 1
+    it = settler(store, clock)
+    running = asyncio.ensure_future(it.run())
+    it.put(errand(), accepted(*range(MOST_WAITING + 2 * FLUSH_SIZE)))
+    it.put(errand(), accepted(*range(MOST_WAITING - 1)))
+    await clock.advance(0.5)  # the first is being written, and the store does not take it
+    newsletter = asyncio.ensure_future(it.room(SERVICE))
+    await it.room(SERVICE)
+    it.put(errand(), accepted(1))
+    later, emergency = asyncio.ensure_future(it.room(SERVICE)), asyncio.ensure_future(it.room(PRESSING))
+    await settle_down()
+    assert newsletter.done()
+    assert emergency.done()
+    assert not later.done()
+    it.put(errand(), accepted(*range(MOST_WAITING)))
+    emergency = asyncio.ensure_future(it.room(EMERGENCY))
+    await settle_down()
+    assert not emergency.done()
+    await clock.advance(2)
+    assert later.done()
+    assert emergency.done()
     running.cancel()
 
 
