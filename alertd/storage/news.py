@@ -5,7 +5,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from alertd.domain.alert import Reference, Status
+from alertd.domain.alert import Alert, Reference, Status
 from alertd.domain.times import micros
 from alertd.ports.stores.intake import Answer
 from alertd.ports.stores.peers import Early, News, Remembered, Waiting
@@ -35,6 +35,9 @@ class PeerPart:
 
     async def early(self, name: Reference, status: Status) -> Sequence[Early]:
         return await self._db.read(partial(early.early, name=name, status=status), urgent=True)
+
+    async def said(self, seq: int) -> Alert | None:
+        return await self._db.read(partial(early.said, seq=seq), urgent=True)
 
     async def wait(self, waiting: Waiting) -> None:
         await self._db.write(partial(early.wait, waiting=waiting), urgent=True)

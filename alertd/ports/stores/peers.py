@@ -39,15 +39,14 @@ class News:
 class Early:
     """An Update or a Cancel that came before what it follows.
 
-    Either it waits for that, and `said` is what it says; or it became the alert `alert_id` because it follows
-    something else as well. `seq` is its number.
+    Either it waits for that, or it became the alert `alert_id` because it follows something else as well. `seq` is its
+    number, by which `PeerStore.said` tells its words: hundreds may wait that have megabytes each.
     """
 
     seq: int
     name: Reference
     msg_type: MsgType
     alert_id: str | None
-    said: Alert | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +67,10 @@ class PeerStore(Protocol):
         """Every Update and Cancel of that status that follows the message of this name and came before it, or follows
         one of those that wait; but not of a token that was revoked meanwhile. In the order they came.
         """
+        ...
+
+    async def said(self, seq: int) -> Alert | None:
+        """What one that waits says; None where it waits no more."""
         ...
 
     async def wait(self, waiting: Waiting) -> None:
