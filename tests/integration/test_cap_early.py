@@ -62,6 +62,8 @@ async def test_what_was_cancelled_before_it_came_is_not_sent(desk: Desk) -> None
     assert desk.told() == desk.told("square") == []
     [row] = await desk.audited("alert.early")
     assert row["details"]["unheard"] == [name("A")]
+    [row] = await desk.audited("alert.withheld")
+    assert (row["subject"], name("C", 3) in row["details"]["why"]) == (name("A"), True)
 
 
 async def test_a_moment_may_be_spelt_otherwise(desk: Desk) -> None:

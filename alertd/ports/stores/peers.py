@@ -80,6 +80,10 @@ class PeerStore(Protocol):
         """
         ...
 
+    async def withheld(self, origin: Origin, why: str, at: datetime) -> None:
+        """Write in the audit log that an Alert came and was not sent."""
+        ...
+
     async def record(self, news: News) -> Answer | None:
         """Write it all or nothing; the stored answer where the key was already used (then nothing was written).
 
