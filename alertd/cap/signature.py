@@ -4,7 +4,7 @@ signxml does the work and is an optional extra, imported only when needed. What 
 signed, and only that may be read as signed: whatever else a document wraps around a genuine signature is left behind.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -26,7 +26,13 @@ _C14N: Final = (
     "http://www.w3.org/2001/10/xml-exc-c14n#",
 )
 _TRANSFORMS: Final = {f"{DSIG}enveloped-signature", *_C14N, *(f"{one.rstrip('#')}#WithComments" for one in _C14N)}
+_PREFIXES: Final = "{http://www.w3.org/2001/10/xml-exc-c14n#}InclusiveNamespaces"
 _MOST_CERTIFICATES: Final = 8
+_MOST_IN_SCOPE: Final = 50
+_MOST_ATTRIBUTES: Final = 100
+_LONGEST_PREFIXES: Final = 500
+"""Canonical XML compares each element's namespaces with all those above it, its attributes with each other, and looks
+for each prefix of a list: without bounds a document of 400 kB takes minutes. Real ones have ten of any."""
 MISSING: Final = "signxml is not installed: pip install 'alertd[cap-sign]'"
 
 
@@ -80,6 +86,8 @@ def _shape(root: etree._Element, signatures: list[etree._Element]) -> None:
         raise _Unverifiable("only an alert that stands alone can be verified, not one in an envelope")
     if len(signatures) != 1 or len(list(root.iter(SIGNATURE))) != 1:
         raise _Unverifiable("it holds several signatures, or one that is not the alert's own")
+    if fault := next(_costly(root), ""):
+        raise _Unverifiable(f"{fault}: too costly to be checked")
     references = signatures[0].findall("ds:SignedInfo/ds:Reference", _DS)
     if len(references) != 1 or references[0].get("URI") != "":
         raise _Unverifiable("the signature covers only a part of the alert")
@@ -90,6 +98,19 @@ def _shape(root: etree._Element, signatures: list[etree._Element]) -> None:
     methods = [signatures[0].find(path, _DS) for path in paths]
     if any("sha1" in (one.get("Algorithm") or "").casefold() for one in methods if one is not None):
         raise _Unverifiable("it is made with SHA-1, which can be forged")
+
+
+def _costly(root: etree._Element) -> Iterator[str]:
+    """What would make canonical XML take long."""
+    in_scope = 0
+    for event, _ in etree.iterwalk(root, events=("start-ns", "end-ns")):
+        in_scope += 1 if event == "start-ns" else -1
+        if in_scope > _MOST_IN_SCOPE:
+            yield f"more than {_MOST_IN_SCOPE} namespaces are declared in one place"
+    if any(len(element.attrib) > _MOST_ATTRIBUTES for element in root.iter()):
+        yield f"an element has more than {_MOST_ATTRIBUTES} attributes"
+    if any(len(one.get("PrefixList", "")) > _LONGEST_PREFIXES for one in root.iter(_PREFIXES)):
+        yield f"a PrefixList has more than {_LONGEST_PREFIXES} characters"
 
 
 def _verified(

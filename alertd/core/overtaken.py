@@ -34,10 +34,9 @@ class Message:
     whole: bool = True
 
 
-def overtaken(message: Message, early: Sequence[Early]) -> Message:
-    """What to do instead of it; itself where nothing came before it. Raises Conflict where nothing is to be done."""
-    if not early:
-        return message
+def prevailing(message: Message, early: Sequence[Early]) -> Early:
+    """Whose words it is to speak, of those that came before it (one at least). Raises Conflict where nothing is to be
+    done."""
     name, first = message.origin.name, message.alert.msg_type is MsgType.ALERT
     for one in early:
         if one.alert_id is not None:
@@ -48,9 +47,14 @@ def overtaken(message: Message, early: Sequence[Early]) -> Message:
     last = max(early, key=_weight)
     if last.msg_type is MsgType.CANCEL and first:
         raise Conflict(f"{name} was cancelled before it came, by {last.name}: it is not sent")
-    assert last.said is not None
+    return last
+
+
+def overtaken(message: Message, early: Sequence[Early], last: Early, said: Alert) -> Message:
+    """What to do instead of it: what `last` of those says."""
+    first = message.alert.msg_type is MsgType.ALERT
     said = replace(
-        last.said,
+        said,
         msg_type=MsgType.ALERT if first else last.msg_type,
         purpose=message.alert.purpose,
         references=message.alert.references,

@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import NoReturn
 
+from alertd.cap.moments import canonical
 from alertd.core.accepting import Acceptance, Idempotency, IntakeParts, kept_key, same_key
 from alertd.core.access import allow, allow_mode, holds
 from alertd.core.intake import Intake
-from alertd.core.overtaken import Message, overtaken
+from alertd.core.overtaken import Message, overtaken, prevailing
 from alertd.core.peer_acts import Acts, Answering, Call
 from alertd.core.references import heads_of, listed, same
 from alertd.core.submission import Accepted
@@ -29,6 +30,7 @@ from alertd.ports.stores.peers import News, PeerStore, Waiting
 
 MAX_REFERENCES = 200
 _TRIES = 8
+_MOST_TOLD = 1_000
 _NEWS = frozenset({MsgType.ACK, MsgType.ERROR})
 _UNDECIDED = frozenset({AlertState.DRAFT, AlertState.REJECTED})
 
@@ -40,6 +42,7 @@ class Peers:
         self._acts = Acts(parts, intake)
         self._acceptance = Acceptance(parts)
         self._in_flight: set[Reference] = set()
+        self._told_withheld: set[Reference] = set()
         self.submission = self._acts.submission
 
     async def take(
@@ -82,7 +85,13 @@ class Peers:
 
     async def _first(self, message: Message, call: Call) -> bytes:
         """A new Alert, unless something came before it."""
-        said = await self._with_what_was_early(message)
+        try:
+            said = await self._with_what_was_early(message)
+        except InFlight:
+            raise
+        except Conflict as error:
+            await self._withheld(message, str(error))
+            raise
         with _of_another(said, message):
             return await self._acts.alert(said, call)
 
@@ -97,7 +106,25 @@ class Peers:
             )
 
     async def _with_what_was_early(self, message: Message) -> Message:
-        return overtaken(message, await self._store.early(message.origin.name, message.alert.status))
+        """Raises Overtaken where what prevails waits no more."""
+        early = await self._store.early(message.origin.name, message.alert.status)
+        if not early:
+            return message
+        last = prevailing(message, early)
+        if (said := await self._store.said(last.seq)) is None:
+            raise Overtaken(f"{last.name} was taken or forgotten at the same time: post it again")
+        return overtaken(message, early, last, said)
+
+    async def _withheld(self, message: Message, why: str) -> None:
+        """Once in the audit log, for nothing else here tells that it ever came; again after a restart, or when very
+        many were withheld since."""
+        name = message.origin.name
+        if name in self._told_withheld:
+            return
+        await self._store.withheld(message.origin, why, self._.fittings.clock.now())
+        if len(self._told_withheld) >= _MOST_TOLD:
+            self._told_withheld.clear()
+        self._told_withheld.add(name)
 
     async def _remember(self, message: Message) -> NoReturn:
         """It waits for what it follows, if it could follow it. Raises NotFound; Invalid, and then nothing waits."""
@@ -114,13 +141,15 @@ class Peers:
 
     @contextmanager
     def _alone(self, name: Reference) -> Iterator[None]:
-        if name in self._in_flight:
+        """However its moment is spelt: two that go on together would both be sent."""
+        key = replace(name, sent=canonical(name.sent))
+        if key in self._in_flight:
             raise InFlight(f"the message {name} is still in flight")
-        self._in_flight.add(name)
+        self._in_flight.add(key)
         try:
             yield
         finally:
-            self._in_flight.discard(name)
+            self._in_flight.discard(key)
 
     async def _told_before(self, message: Message, token: Token) -> bytes | None:
         """Raises Conflict where its name is known and it may not be answered as before."""

@@ -3,19 +3,19 @@
 What is decided from them is decided again in the transaction that writes it, since messages come at the same time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from alertd.cap.moments import canonical
-from alertd.domain.alert import MsgType, Reference, Status
+from alertd.domain.alert import Alert, MsgType, Reference, Status
 from alertd.domain.problems import Overtaken
 from alertd.domain.times import micros
 from alertd.ports.stores.intake import Origin
 from alertd.ports.stores.peers import Early, Waiting
 from alertd.storage import audit, peers
-from alertd.storage.connect import run
+from alertd.storage.connect import run, scalar
 from alertd.storage.content import dump_alert, load_alert
 from alertd.storage.types import json_text
 
@@ -28,7 +28,7 @@ INSERT INTO peer_reference (sender, identifier, moment, by_seq, received_at)
 SELECT value->>0, value->>1, value->>2, :by_seq, :at FROM json_each(:names) WHERE true ON CONFLICT DO NOTHING
 """
 EARLY: Final = """
-SELECT p.seq, p.sender, p.identifier, p.sent, p.msg_type, a.id, p.content
+SELECT p.seq, p.sender, p.identifier, p.sent, p.msg_type, a.id
 FROM peer_reference r CROSS JOIN peer_message p ON p.seq = r.by_seq LEFT JOIN alert a ON a.seq = p.alert_seq
 WHERE r.sender = :sender AND r.identifier = :identifier AND r.moment = :moment AND p.status = :status
   AND (p.alert_seq IS NOT NULL OR EXISTS (SELECT 1 FROM token t WHERE t.name = p.owner AND t.revoked_at IS NULL))
@@ -42,6 +42,8 @@ DELETE FROM peer_message WHERE seq IN (
   SELECT seq FROM peer_message WHERE owner = :owner AND alert_seq IS NULL ORDER BY seq DESC LIMIT -1 OFFSET :limit
 ) RETURNING seq
 """
+SAID: Final = "SELECT content FROM peer_message WHERE seq = :seq AND alert_seq IS NULL"
+_OWNED: Final = "DELETE FROM peer_message WHERE owner = :owner AND alert_seq IS NULL RETURNING seq"
 _NAMED_BY: Final = "DELETE FROM peer_reference WHERE by_seq IN (SELECT value FROM json_each(:seqs))"
 
 _Name = tuple[str, str, str]
@@ -75,9 +77,28 @@ def wait(conn: Connection, waiting: Waiting) -> None:
     _refer(conn, origin, number, at)
     details = {**peers.told(origin), "msg_type": origin.msg_type, "status": origin.status}
     audit.append(conn, waiting.at, origin.owner, "alert.early", str(origin.name), details)
-    gone = [row[0] for row in run(conn, CROWDED_OUT, {"owner": origin.owner, "limit": MOST}).fetchall()]
+    forget(conn, CROWDED_OUT, {"owner": origin.owner, "limit": MOST})
+
+
+def said(conn: Connection, seq: int) -> Alert | None:
+    """See the port."""
+    content = scalar(conn, SAID, {"seq": seq})
+    return load_alert(content) if content else None
+
+
+def forget(conn: Connection, statement: str, terms: Mapping[str, Any]) -> int:
+    """Delete what waits, by a statement that returns its numbers, and at once what it refers to: a number may be given
+    to another message, which would then follow what it never named."""
+    gone = [row[0] for row in run(conn, statement, terms).fetchall()]
     if gone:
         run(conn, _NAMED_BY, {"seqs": json_text(gone)})
+    return len(gone)
+
+
+def forget_token(conn: Connection, owner: str) -> int:
+    """What a revoked token left waiting; else its name given again would bring it back, and it would hold the names of
+    messages that others post."""
+    return forget(conn, _OWNED, {"owner": owner})
 
 
 def check(conn: Connection, origin: Origin) -> None:
@@ -119,6 +140,5 @@ def _key(name: Reference) -> _Name:
 
 
 def _early(row: Sequence[Any]) -> Early:
-    seq, sender, identifier, sent, msg_type, alert_id, content = row
-    said = load_alert(content) if content and alert_id is None else None
-    return Early(seq, Reference(sender, identifier, sent), MsgType(msg_type), alert_id, said)
+    seq, sender, identifier, sent, msg_type, alert_id = row
+    return Early(seq, Reference(sender, identifier, sent), MsgType(msg_type), alert_id)

@@ -1,13 +1,14 @@
 """What other systems say that sends nothing: Acks and Errors about alerts of ours, and what waits to follow one."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection
 
-from alertd.domain.alert import Reference, Status
+from alertd.domain.alert import Alert, Reference, Status
 from alertd.domain.times import micros
-from alertd.ports.stores.intake import Answer
+from alertd.ports.stores.intake import Answer, Origin
 from alertd.ports.stores.peers import Early, News, Remembered, Waiting
 from alertd.storage import alerts, audit, early, peers
 from alertd.storage.database import Database
@@ -36,8 +37,18 @@ class PeerPart:
     async def early(self, name: Reference, status: Status) -> Sequence[Early]:
         return await self._db.read(partial(early.early, name=name, status=status), urgent=True)
 
+    async def said(self, seq: int) -> Alert | None:
+        return await self._db.read(partial(early.said, seq=seq), urgent=True)
+
     async def wait(self, waiting: Waiting) -> None:
         await self._db.write(partial(early.wait, waiting=waiting), urgent=True)
+
+    async def withheld(self, origin: Origin, why: str, at: datetime) -> None:
+        def write(conn: Connection) -> None:
+            details = {**peers.told(origin), "why": why}
+            audit.append(conn, at, origin.owner, "alert.withheld", str(origin.name), details)
+
+        await self._db.write(write, urgent=True)
 
     async def record(self, news: News) -> Answer | None:
         return await self._db.write(partial(record, news=news), urgent=True)

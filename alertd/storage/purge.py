@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from alertd.domain.times import micros
 from alertd.ports.stores.sweep import Retention
-from alertd.storage import audit
+from alertd.storage import audit, early
 from alertd.storage.connect import run, scalar
 from alertd.storage.database import Database
 from alertd.storage.types import json_text
@@ -41,7 +41,7 @@ UPDATE peer_message SET document = NULL WHERE seq IN (
 WAITING: Final = """
 DELETE FROM peer_message WHERE seq IN (
   SELECT seq FROM peer_message WHERE alert_seq IS NULL AND received_at < :before LIMIT :limit
-)
+) RETURNING seq
 """
 UNHEARD: Final = """
 DELETE FROM peer_reference WHERE (sender, identifier, moment, by_seq) IN (
@@ -84,7 +84,7 @@ def drop_documents(conn: Connection, before: int) -> int:
 def drop_early(conn: Connection, before: int) -> int:
     """What waited in vain, and what those that were taken followed in vain."""
     terms = {"before": before, "limit": CHUNK}
-    return run(conn, WAITING, terms).rowcount + run(conn, UNHEARD, terms).rowcount
+    return early.forget(conn, WAITING, terms) + run(conn, UNHEARD, terms).rowcount
 
 
 def pseudonymise(conn: Connection, before: int) -> int:

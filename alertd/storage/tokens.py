@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from alertd.domain.problems import Conflict, NotFound
 from alertd.ports.stores.access import Token
-from alertd.storage import audit
+from alertd.storage import audit, early
 from alertd.storage.connect import run
 from alertd.storage.database import Database
 from alertd.storage.tables import token as tokens
@@ -68,7 +68,8 @@ def revoke(conn: Connection, name: str, *, actor: str, at: datetime) -> None:
     if row is None:
         raise NotFound(f"there is no live token named {name}")
     conn.execute(update(tokens).where(tokens.c.seq == row.seq).values(revoked_at=at))
-    audit.append(conn, at, actor, "token.revoke", name, {})
+    gone = early.forget_token(conn, name)
+    audit.append(conn, at, actor, "token.revoke", name, {"forgotten": gone} if gone else {})
 
 
 def every(conn: Connection) -> Sequence[Token]:

@@ -4,10 +4,14 @@ import asyncio
 import itertools
 import random
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from alertd.domain.times import micros
+from alertd.storage.purge import drop_early
 from tests.integration.fake_house import fake_house
 from tests.integration.store_stand import NOW, sql
 from tests.support.cap_post import GEOCODE, SENDER, Desk, document, info, name
@@ -58,6 +62,8 @@ async def test_what_was_cancelled_before_it_came_is_not_sent(desk: Desk) -> None
     assert desk.told() == desk.told("square") == []
     [row] = await desk.audited("alert.early")
     assert row["details"]["unheard"] == [name("A")]
+    [row] = await desk.audited("alert.withheld")
+    assert (row["subject"], name("C", 3) in row["details"]["why"]) == (name("A"), True)
 
 
 async def test_a_moment_may_be_spelt_otherwise(desk: Desk) -> None:
@@ -263,6 +269,44 @@ async def test_what_was_posted_with_a_token_that_was_revoked_decides_nothing(des
     assert desk.told() == ["here"]
     await desk.sent(CANCEL_A)
     assert [kind for kind, _ in await headlines(desk)] == ["Alert", "Cancel"]
+
+
+async def test_a_revoked_token_leaves_nothing_behind(desk: Desk, tmp_path: Path) -> None:
+    """Neither what its name, given again, would bring back, nor the names of messages that others post."""
+    stolen = await desk.grant("stolen", "alerts:send")
+    assert (await desk.post(CANCEL_A, who=stolen))[0] == 404
+    assert (await desk.post(document("B", "Cancel", references=[name("X")]), who=stolen))[0] == 404
+    await desk.house.house.store.revoke_token("stolen", actor="test", at=NOW)
+    await desk.grant("stolen", "alerts:send")
+    for one in (A, document("B")):
+        await desk.sent(one)
+    for table in ("peer_message WHERE alert_seq IS NULL", "peer_reference"):
+        assert sql(tmp_path / "state", f"SELECT count(*) FROM {table}") == [(0,)]
+    assert (await desk.audited("token.revoke"))[0]["details"] == {"forgotten": 2}
+
+
+async def test_one_message_in_two_spellings_at_once_is_sent_once(desk: Desk) -> None:
+    for number in range(5):
+        one = A.replace(SENDER.encode(), f"c{number}@example.it".encode())
+        other = one.replace(b"06:00:00+01:00", b"05:00:00-00:00")
+        assert sorted(await codes_at_once(desk, one, other)) == [202, 409]
+    assert len(await desk.everything()) == 5
+
+
+async def codes_at_once(desk: Desk, *bodies: bytes) -> list[int]:
+    return [code for code, _ in await asyncio.gather(*map(desk.post, bodies))]
+
+
+async def test_what_waited_in_vain_takes_with_it_what_it_follows(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, for its number is given again."""
+    monkeypatch.setattr("alertd.storage.purge.CHUNK", 1)
+    await desk.post(document("C", "Cancel", references=[name("A"), name("B"), name("X")]))
+    before = micros(NOW + timedelta(days=36_500))
+    await desk.house.house.store._db.write(partial(drop_early, before=before))
+    for table in ("peer_message", "peer_reference"):
+        assert sql(tmp_path / "state", f"SELECT count(*) FROM {table}") == [(0,)]
 
 
 async def test_a_draft_is_made_of_the_newer_words(desk: Desk) -> None:

@@ -9,6 +9,7 @@ from lxml import etree
 from alertd.cap.reader import read
 from alertd.cap.rules import check
 from alertd.cap.signature import Seal, detect, verify
+from alertd.cap.trust import vouched
 from alertd.cap.writer import write
 from alertd.domain.alert import Alert
 from tests.support.cap_signers import AT, Signer, classic, elliptic
@@ -144,3 +145,39 @@ def test_what_we_sign_breaks_no_rule(signed: bytes) -> None:
     assert found.alert is not None
     assert list(check(found.alert)) == []
     assert found.violations == ()
+
+
+# --- what canonical XML would take minutes for ---
+
+DECLARED = b" ".join(b'xmlns:a%d="urn:x:%d"' % (n, n) for n in range(60))
+MANY = b" ".join(b'b%d="1"' % n for n in range(120))
+PREFIXES = b'<x:InclusiveNamespaces xmlns:x="http://www.w3.org/2001/10/xml-exc-c14n#" PrefixList="%s"/>' % (b"p " * 300)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        (b"<alert ", b"<alert " + DECLARED + b" ", "namespaces are declared"),
+        (b"</info>", b"<x " + MANY + b"/></info>", "attributes"),
+        (b"</ds:KeyInfo>", PREFIXES + b"</ds:KeyInfo>", "PrefixList"),
+    ],
+)
+def test_what_costs_too_much_is_not_checked(signed: bytes, town: Signer, before: bytes, after: bytes, why: str) -> None:
+    found = verify(signed.replace(before, after, 1), trusted=town.trusted, at=AT)
+    assert (found.seal, found.document) == (Seal.UNVERIFIABLE, None)
+    assert why in found.reason
+
+
+def test_namespaces_beside_each_other_cost_nothing(signed: bytes, town: Signer) -> None:
+    beside = b"".join(b'<x xmlns:q="urn:%d"/>' % n for n in range(60))
+    assert verify(signed.replace(b"</info>", beside + b"</info>"), trusted=town.trusted, at=AT).seal is Seal.INVALID
+
+
+def test_authorities_of_one_name_are_tried_once(stranger: Signer) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    root = Signer(ec.generate_private_key(ec.SECP256R1()), "Authority", ca=True)
+    middle, again = Signer(key, "Middle", root, ca=True), Signer(key, "Middle", root, ca=True)
+    leaf = Signer(ec.generate_private_key(ec.SECP256R1()), "Office", middle).certificate
+    given = [leaf, middle.certificate, again.certificate]
+    assert vouched(given, root.trusted, AT) == leaf
+    assert vouched([*given, *root.trusted], stranger.trusted, AT) is None

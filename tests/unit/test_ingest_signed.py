@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -231,9 +232,12 @@ def test_the_dry_run_and_the_check_say_it_too(tmp_path: Path) -> None:
     config = tmp_path / "alertd.toml"
     config.write_text(CONFIG.format(root=ROOT, state=tmp_path / "state"))
     signed, plain, bad = (tmp_path / name for name in ("signed.xml", "plain.xml", "bad.xml"))
-    signed.write_bytes(region.sign(document("a", 0)))
-    plain.write_bytes(document("a", 0))
-    bad.write_bytes(broken(region, document("a", 0)))
+    expires = b"2026-11-22T10:00:00+00:00"
+    standing = document("a", 0).replace(expires, f"{now() + timedelta(days=1):%Y-%m-%dT%H:%M:%S+00:00}".encode())
+    assert expires not in standing
+    signed.write_bytes(region.sign(standing))
+    plain.write_bytes(standing)
+    bad.write_bytes(broken(region, standing))
     for file, says, checks in (
         (signed, "signature: valid: CN=Regione", "signature: valid: CN=Regione"),
         (plain, "a valid signature is required, and it has none", "no violation"),

@@ -39,15 +39,14 @@ class News:
 class Early:
     """An Update or a Cancel that came before what it follows.
 
-    Either it waits for that, and `said` is what it says; or it became the alert `alert_id` because it follows
-    something else as well. `seq` is its number.
+    Either it waits for that, or it became the alert `alert_id` because it follows something else as well. `seq` is its
+    number, by which `PeerStore.said` tells its words: hundreds may wait that have megabytes each.
     """
 
     seq: int
     name: Reference
     msg_type: MsgType
     alert_id: str | None
-    said: Alert | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,19 @@ class PeerStore(Protocol):
         """
         ...
 
+    async def said(self, seq: int) -> Alert | None:
+        """What one that waits says; None where it waits no more."""
+        ...
+
     async def wait(self, waiting: Waiting) -> None:
         """Remember it, unless it is already. Of one token at most so many wait; the oldest are forgotten first.
 
         Raises Overtaken where something it follows has come meanwhile.
         """
+        ...
+
+    async def withheld(self, origin: Origin, why: str, at: datetime) -> None:
+        """Write in the audit log that an Alert came and was not sent."""
         ...
 
     async def record(self, news: News) -> Answer | None:

@@ -24,6 +24,7 @@ from alertd.ports.stores.intake import Origin
 MAX_TOLD = 50
 """Violations that are kept and told; a broken generator breaks every line alike."""
 
+_LONGEST_TYPE = 200
 _CHARSET = re.compile(r"utf-?8|utf-?16(le|be)?|(us-)?ascii|iso-8859-\d{1,2}|latin-?1|(windows-|cp)125\d", re.IGNORECASE)
 _DECLARATION = re.compile(r"\A\ufeff?<\?xml[^>]*\?>")
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
@@ -99,6 +100,8 @@ def _fingerprint(element: etree._Element) -> str:
 
 
 def _charset_of(content_type: str) -> str | None:
+    if len(content_type) > _LONGEST_TYPE:  # the parser of mail headers is recursive, and slower than linear
+        raise HTTPException(415, f"the Content-Type has more than {_LONGEST_TYPE} characters")
     header = EmailMessage()
     header["Content-Type"] = content_type
     charset: str | None = header["Content-Type"].params.get("charset")
