@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from alertd.ingest.mqtt import wire
 from alertd.ingest.mqtt.wire import CONNECT_REFUSALS, Connack, Stream
+from alertd.ingest.source import Subscribed
 
 MOST_BYTES: Final = 1 << 20
 """Of one message. MQTT itself would take 256 MiB (3.1.1, 2.2.3)."""
@@ -55,6 +56,11 @@ class Link(asyncio.Protocol):
         self._end(f"the connection was lost: {exc}" if exc else "it closed the connection")
 
     # --- what the listener asks ---------------------------------------------------------------------------------------
+
+    @property
+    def full(self) -> bool:
+        """Whether the broker is behind with reading what we say."""
+        return not self._writable.is_set()
 
     async def some(self) -> None:
         """Wait until something came that was not looked at. Raises Lost."""
@@ -112,6 +118,16 @@ class Link(asyncio.Protocol):
         self._over = self._over or Lost(why)
         self._came.set()
         self._writable.set()
+
+
+def encrypted(way: Subscribed) -> ssl.SSLContext:
+    """Raises OSError (ssl.SSLError is one) where a file is not there or not what it should be."""
+    context = ssl.create_default_context()
+    if way.ca_file is not None:
+        context.load_verify_locations(way.ca_file)
+    if way.cert_file is not None:
+        context.load_cert_chain(way.cert_file, way.key_file)
+    return context
 
 
 async def opened(host: str, port: int, tls: ssl.SSLContext | None, hello: bytes, seconds: float) -> Link:
