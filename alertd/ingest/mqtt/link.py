@@ -101,8 +101,8 @@ class Link(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    async def granted(self) -> bool:
-        """Wait for the answer to CONNECT; whether the session was kept. Raises Lost and NotMqtt."""
+    async def granted(self) -> None:
+        """Wait for the answer to CONNECT. Raises Lost and NotMqtt."""
         while True:
             await self.some()
             for packet in self.stream.packets():
@@ -111,7 +111,7 @@ class Link(asyncio.Protocol):
                 if packet.code:
                     why = CONNECT_REFUSALS.get(packet.code, f"code {packet.code}")
                     raise Lost(f"it refuses the connection: {why}")
-                return packet.present  # what follows it is left for whoever reads on
+                return  # what follows it is left for whoever reads on
             self.emptied()
 
     def _end(self, why: str) -> None:
