@@ -153,6 +153,7 @@ async def reload(house: House, config: Path | None) -> bool:
         return False
     house.fittings.readiness.concern("reload", None)
     speaks_differently = fresh.service != house.current.service
+    judges_differently = fresh.settings.ingest.rules != house.current.settings.ingest.rules
     house.current.settings, house.current.territory, house.current.renderer = (
         fresh.settings,
         fresh.territory,
@@ -160,7 +161,7 @@ async def reload(house: House, config: Path | None) -> bool:
     )
     await house.channels.apply(specs(fresh.settings), restart=speaks_differently)
     house.desk.apply(fresh.settings.ingest.rules)
-    await house.sources.apply(fresh.settings.ingest.sources.values())
+    await house.sources.apply(fresh.settings.ingest.sources.values(), anew=judges_differently)
     tell_left_out(house.fittings, ())
     tell_fading(house.fittings, fresh.settings)
     house.fittings.readiness.concern("sources begun", None)

@@ -40,7 +40,7 @@ class Aside:
         """As the store's, and raises as it does: then nothing was overwritten."""
         if (unread := self._unread.get(name)) is not None:
             await self._store.keep(_aside(name, unread), unread)
-            del self._unread[name]
+            self._unread.pop(name, None)  # who kept it at the same time was as far
         await self._store.keep(name, content)
 
     async def kept(self) -> Mapping[str, bytes]:

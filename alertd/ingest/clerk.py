@@ -15,7 +15,7 @@ from alertd.domain.problems import Conflict, Forbidden, InFlight, Invalid, NotFo
 from alertd.ingest.order import Order, Step
 from alertd.ingest.post import Post
 from alertd.ingest.record import Standing, dump, untold
-from alertd.ingest.rules import EMPTY, Action
+from alertd.ingest.rules import EMPTY, Action, Stale
 from alertd.ingest.trouble import Trouble
 from alertd.ports.clock import Clock
 from alertd.ports.stores.kept import KeptStore
@@ -49,8 +49,9 @@ class Clerk:
         self._trouble = trouble
 
     async def act(self, post: Post) -> None:
-        """Do what waits, in order. What cannot be done now waits for the next turn."""
-        if not post.wants_work:
+        """Do what waits, in order. What cannot be done now waits for the next turn. What somebody else is keeping now
+        is waited for: if that fails, it is not kept."""
+        if not post.wants_work and not post.lock.locked():
             return
         async with post.lock:
             try:
@@ -73,13 +74,17 @@ class Clerk:
             notice = SensorsSilent(post.rule.name, tuple(silent), tuple(silent.values()))
             digest = hashlib.sha256("\n".join(silent.values()).encode()).hexdigest()[:20]
             try:
-                await self._notices.tell(f"sensors-{post.rule.name}-{digest}", notice)
+                page = await self._notices.tell(f"sensors-{post.rule.name}-{digest}", notice)
             except Unavailable as error:
                 self._log.error("a notice of silent sensors waits", rule=post.rule.name, error=str(error))
                 return
             except Exception:  # noqa: BLE001 - the other rules have their turn
                 self._trouble.faulted(post.rule.name)
+                page = ""
             post.silence_told = now
+            if page is None:  # there was nobody to tell: there may be, next time
+                post.silent[:] = [Stale(post.rule.name, tuple(silent), tuple(silent.values()))]
+                return
         post.silent.clear()
 
     async def save(self, post: Post) -> None:
@@ -89,10 +94,14 @@ class Clerk:
                 await self._save(post)
 
     async def _work(self, post: Post) -> None:
+        """What was done is kept once for many orders: done again after a crash, under its key, it changes nothing."""
+        kept: dict[str, Order] = {}
         while True:
-            if post.dirty:
-                await self._save(post)
             order = post.next_order(self._clock.monotonic())
+            if post.dirty and (post.due or order is None or kept.get(order.key) is not order):
+                kept = {one.key: one for one in post.record.waiting}
+                await self._save(post)
+                continue
             if order is None:
                 return
             post.begun.add(order.key)

@@ -70,8 +70,6 @@ class Desk:
         self._kept: dict[str, bytes] = {}
         self._unstarted: tuple[Rule, ...] | None = None
 
-    # --- life -------------------------------------------------------------------------------------------------------
-
     async def start(self, rules: Iterable[Rule]) -> None:
         """Remember what was kept; what was found and not acted on is acted on now. Never raises: while what was kept
         cannot be read no rule works, and it is tried again."""
@@ -94,8 +92,7 @@ class Desk:
             self._unstarted = tuple(wanted.values())
             return
         self._retired |= {name: post for name, post in self._posts.items() if name not in wanted}
-        posts = {name: post for name, rule in wanted.items() if (post := self._post(rule)) is not None}
-        self._posts = posts
+        self._posts = {name: post for name, rule in wanted.items() if (post := self._post(rule)) is not None}
 
     def _post(self, rule: Rule) -> Post | None:
         """None for a rule that fails before it has begun: it is left out, loudly."""
@@ -172,10 +169,9 @@ class Desk:
     async def _keep_followed(self, source: str) -> bool:
         """What belongs together is durable before what follows from it."""
         threads = self._threads.get(source)
-        if threads is None or not threads.changed:
-            return True
         try:
-            await self._keep_threads(source, threads)
+            if threads is not None and threads.changed:
+                await self._keep_threads(source, threads)
         except Unavailable as error:
             self._log.error("what a source's messages follow cannot be kept now", source=source, error=str(error))
             return False
@@ -211,15 +207,16 @@ class Desk:
 
     async def _judge_all(self, hearing: Hearing, signals: Sequence[Signal]) -> Sequence[Post]:
         """The rules that have something to do, once all was judged: what ends in the same breath is never begun."""
-        source, clock = hearing.spec.name, self._clock
+        source, clock, busy = hearing.spec.name, self._clock, set[str]()
         listening, now = self._listening(source), Moment.of(clock)
         for few in _few(self._threaded(hearing, signals), len(listening)):
             for post in listening:
                 self._judge.judge_all(post, few, now)
+            busy.update(post.rule.name for post in listening if post.due)  # others may begin to keep it meanwhile
             if clock.monotonic() - now.steady >= TURN:
                 await asyncio.sleep(0)
                 listening, now = self._listening(source), Moment.of(clock)
-        return [post for post in self._listening(source) if post.due]
+        return [post for post in self._listening(source) if post.due or post.rule.name in busy]
 
     def _listening(self, source: str) -> Sequence[Post]:
         return [post for post in self._posts.values() if post.ready.hears(source)]

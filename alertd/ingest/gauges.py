@@ -22,7 +22,7 @@ class Gauges:
         )
         self.dropped = Counter(
             "alertd_source_dropped_total",
-            "Messages refused unread: too large, or of a topic subscribed to no more",
+            "Messages not judged: too large, of a topic subscribed to no more, or retained readings without a time",
             ["source"],
             registry=registry,
         )

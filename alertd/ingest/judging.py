@@ -52,8 +52,9 @@ class Judge:
         self._new_key = new_key
 
     def judge_all(self, post: Post, signals: Sequence[Signal], now: Moment) -> None:
-        """One after the other. What changes nothing is only remembered, and that once for all of them."""
-        memory = post.record.memory
+        """One after the other. What changes nothing is only remembered, and that once for all of them; but that a
+        sensor counts, or counts no more, is kept before it is taken for heard."""
+        memory, turned = post.record.memory, False
         for said in signals:
             try:
                 after, finding = evaluate(post.ready, memory, said, now)
@@ -61,12 +62,13 @@ class Judge:
                 self._trouble.faulted(post.rule.name)
                 continue
             if isinstance(finding, Nothing):
-                memory = after
+                memory, turned = after, turned or finding.turned
                 continue
             self._remember(post, memory)
             self.judge(post, said, now)  # evaluated again, which gives the same
             memory = post.record.memory
         self._remember(post, memory)
+        post.due = post.due or turned
 
     def _remember(self, post: Post, memory: Memory) -> None:
         record = post.record

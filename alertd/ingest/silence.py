@@ -115,6 +115,7 @@ class Silences:
             if name.startswith(_SILENCE):
                 try:
                     found[name.removeprefix(_SILENCE)] = _KEPT.validate_json(content)
-                except ValidationError:
+                except ValidationError:  # a number no notice had: under an old one nobody would be told
+                    found[name.removeprefix(_SILENCE)] = Told(int(self._clock.now().timestamp()))
                     self._log.error("what officers were told of a source cannot be read", name=name)
         return found

@@ -67,14 +67,19 @@ class Supervisor:
 
     # --- life -------------------------------------------------------------------------------------------------------
 
-    async def apply(self, specs: Iterable[SourceSpec]) -> None:
-        """Make the sources those of `specs`: unchanged ones go on undisturbed."""
+    async def apply(self, specs: Iterable[SourceSpec], *, anew: bool = False) -> None:
+        """Make the sources those of `specs`: unchanged ones go on undisturbed. `anew`: the rules are others, and what
+        is asked is asked as if for the first time: what it says now they may never have heard."""
         wanted = {spec.name: spec for spec in specs}
         leaving = [kept for name, kept in self._kept.items() if wanted.get(name) != kept.spec]
         await self._end(leaving)
         for kept in leaving:
             del self._kept[kept.spec.name]
             self._gauges.forget(kept.spec.name)
+        again = [kept for kept in self._kept.values() if anew and isinstance(kept.spec.way, Polled)]
+        await self._end(again)
+        for kept in again:
+            self._tended(kept)
         for name, spec in wanted.items():
             if name not in self._kept:
                 self._kept[name] = self._begin(spec)
@@ -103,8 +108,11 @@ class Supervisor:
         if isinstance(spec.way, Pushed):
             kept.verifier = Verifier(spec.way.secrets) if spec.way.secrets else None
         else:
-            kept.task = asyncio.create_task(self._tend(kept), name=f"source {spec.name}")
+            self._tended(kept)
         return kept
+
+    def _tended(self, kept: _Kept) -> None:
+        kept.task = asyncio.create_task(self._tend(kept), name=f"source {kept.spec.name}")
 
     async def _end(self, leaving: Iterable[_Kept]) -> None:
         tasks = {kept.task for kept in leaving if kept.task is not None}

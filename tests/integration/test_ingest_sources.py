@@ -187,6 +187,28 @@ async def test_documents_that_drip_hold_up_no_good_one_and_are_counted() -> None
         assert [path for path, _ in server.asked].count("/good.xml") == 1
 
 
+@pytest.mark.parametrize("feed", [True, False])
+async def test_rules_that_are_others_now_hear_what_was_said_before_them_and_old_ones_nothing_twice(feed: bool) -> None:
+    stand = forwarding("regione")
+    await stand.start()
+    async with feed_server() as server:
+        server.document("/feed", _feed(server, "a"), kind="application/atom+xml", etag='"0"')
+        server.document("/a.xml", document("a", 0), etag='"a"')
+        asked = (
+            polled("regione", f"{server.url}/feed", "cap_feed") if feed else polled("regione", f"{server.url}/a.xml")
+        )
+        async with watched(stand, Readiness(), asked) as sources:
+            await _until(lambda: len(stand.core.steps) == 1)
+            await next_poll(stand)
+            second = rule(match={"source": "regione"}, template="forward", name="seconda")
+            stand.desk.apply([*stand.rules, second])
+            await sources.apply([asked], anew=True)
+            await _until(lambda: len(stand.core.steps) == 2)
+            await next_poll(stand)
+            assert [status.ready for status in sources.status()] == [True]
+    assert [step[0] for step in stand.core.steps] == ["raise", "raise"]
+
+
 async def test_silence_is_told_by_time_alone() -> None:
     stand, readiness = DeskStand(), Readiness()
     await stand.start()

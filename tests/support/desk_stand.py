@@ -100,12 +100,15 @@ class Core:
 class Officers:
     """What they were told, each once for its key. `fails` is raised in place of the next."""
 
+    enrolled: bool = True
     told: dict[str, Notice] = field(default_factory=dict)
     fails: list[Exception] = field(default_factory=list)
 
     async def tell(self, key: str, notice: Notice, *, after: str | None = None) -> str | None:
         if self.fails:
             raise self.fails.pop(0)
+        if not self.enrolled:
+            return None
         self.told.setdefault(key, notice)
         return f"{key}-notice"
 

@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager, suppress
 from struct import pack
 
 
-def publish(topic: str, payload: bytes, packet: int = 0, *, again: bool = False) -> bytes:
+def publish(topic: str, payload: bytes, packet: int = 0, *, again: bool = False, retained: bool = False) -> bytes:
     """QoS 1 with an identifier, QoS 0 without."""
     name = topic.encode()
     body = pack(">H", len(name)) + name + (pack(">H", packet) if packet else b"") + payload
     size, left = b"", len(body)
     while left > 0x7F:
         size, left = size + bytes([left & 0x7F | 0x80]), left >> 7
-    return bytes([0x30 | (2 if packet else 0) | (8 if again else 0)]) + size + bytes([left]) + body
+    return bytes([0x30 | (2 if packet else 0) | (8 if again else 0) | retained]) + size + bytes([left]) + body
 
 
 class ScriptedBroker:

@@ -1,11 +1,15 @@
 """What was kept and cannot be read: said loudly, set aside, and never overwritten."""
 
+import asyncio
 import hashlib
 
 import pytest
+import structlog
 
+from alertd.core.readiness import Readiness
 from alertd.domain.problems import Unavailable
-from tests.support.desk_stand import DeskStand
+from alertd.ingest.aside import Aside
+from tests.support.desk_stand import DeskStand, Kept
 from tests.unit.test_ingest_desk import document, forward, gauge, hears, kinds
 
 SPOILT = b"{not what was written"
@@ -67,3 +71,19 @@ async def test_the_threads_of_a_source_too() -> None:
     await stand.desk.tick()
     assert stand.store.things[aside("threads/regione")] == SPOILT
     assert stand.store.things["threads/regione"] != SPOILT
+
+
+class Yielding(Kept):
+    """As a database does, it lets others go first."""
+
+    async def keep(self, name: str, content: bytes) -> None:
+        await asyncio.sleep(0)
+        await super().keep(name, content)
+
+
+async def test_two_who_keep_it_at_the_same_time_are_both_told_that_it_is_kept() -> None:
+    store = Yielding()
+    kept = Aside(store, structlog.get_logger(), Readiness())
+    kept.unreadable("threads/feed", SPOILT, ValueError("spoilt"))
+    await asyncio.gather(kept.keep("threads/feed", b"1"), kept.keep("threads/feed", b"2"))
+    assert store.things == {aside("threads/feed"): SPOILT, "threads/feed": b"2"}

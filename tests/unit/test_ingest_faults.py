@@ -14,7 +14,8 @@ from alertd.ingest.trouble import SHOWN, UNCLEARED
 from alertd.ingest.wording import AlertTemplate
 from tests.support.clock import START, ManualClock
 from tests.support.desk_stand import FLOOD, DeskStand, Kept, spec, territory
-from tests.unit.test_ingest_desk import CODE, FEED, document, forward, gauge, hears, kinds
+from tests.unit.rules_stand import rule
+from tests.unit.test_ingest_desk import CODE, FEED, GAUGE, document, forward, gauge, hears, kinds
 
 
 class Slow(Kept):
@@ -28,6 +29,16 @@ class Slow(Kept):
         if gate is not None:
             self.waiting.set()
             await gate.wait()
+        await super().keep(name, content)
+
+
+class Counting(Kept):
+    """`count` is how often something was kept."""
+
+    count = 0
+
+    async def keep(self, name: str, content: bytes) -> None:
+        self.count += 1
         await super().keep(name, content)
 
 
@@ -50,6 +61,34 @@ async def test_an_older_memory_never_replaces_a_newer_one() -> None:
     await stand.start()
     await stand.reads(2.7)
     assert kinds(stand) == ["raise"]
+
+
+async def test_what_somebody_else_is_keeping_is_not_durable_yet() -> None:
+    """While many readings are judged others have their turns: what the first led to may be on its way to the store when
+    the last is judged, and never get there."""
+    stand = DeskStand(gauge())
+    stand.clock = Ticking()
+    stand.store = slow = Slow()
+    stand.reborn()
+    await stand.start()
+    at = stand.clock.now()
+    many = [Signal("pesa", "a", f"{i}", at, sensor=f"s{i}", value=3.0 if i < 8 else 1.0) for i in range(80)]
+    slow.gate = gate = asyncio.Event()
+    slow.waiting = asyncio.Event()
+    hearing = Hearing(spec("pesa"), territory)
+    taking = asyncio.create_task(stand.desk.take(hearing, Heard(tuple(many))))
+    await asyncio.sleep(0)  # it has judged the first few
+    keeping = asyncio.create_task(stand.desk.keep())
+    await slow.waiting.wait()
+    await asyncio.wait({taking}, timeout=0.2)
+    assert not taking.done(), "it was called durable before it was kept"
+    slow.broken = True
+    gate.set()
+    assert not await taking
+    await keeping
+    slow.broken = False
+    assert await stand.desk.take(hearing, Heard(()))
+    assert len(load(slow.things["rule/prova"]).standing) == 8
 
 
 async def test_a_fault_in_one_rule_keeps_no_other_from_its_work_and_loses_nothing() -> None:
@@ -273,3 +312,40 @@ async def test_a_rule_that_forgets_says_so_and_what_cooled_is_forgotten(monkeypa
     await stand.clock.advance(COOL)
     await stand.desk.tick()
     assert post.cooling == {}
+
+
+async def test_many_findings_at_once_are_kept_together_and_done_once_though_it_dies_among_them() -> None:
+    """A record is as long as what waits in it: kept once for each, a thousand gauges would be drafted in minutes."""
+    many = 100
+    stand = DeskStand(gauge())
+    stand.store = counting = Counting()
+    stand.reborn()
+    await stand.start()
+    crossing = [Signal("pesa", f"s{i}", "r", START, sensor=f"s{i}", value=3.0) for i in range(many)]
+    stand.core.dies_after = True
+    with pytest.raises(KeyboardInterrupt):
+        await stand.says(*crossing)
+    stand.core.dies_after = False
+    stand.reborn()
+    await stand.start()
+    await stand.says(*crossing)
+    assert kinds(stand) == ["raise"] * many
+    assert counting.count < many / 10
+    assert len(load(counting.things["rule/prova"]).standing) == many
+    assert load(counting.things["rule/prova"]).waiting == ()
+
+
+async def test_that_a_sensor_counts_or_counts_no_more_outlives_a_crash_once_it_is_acknowledged() -> None:
+    """It may say so but once: of two that are asked for together the first is not to be forgotten, nor to be counted
+    for ever."""
+    two = {**GAUGE, "of": ["pesa-1", "pesa-2"], "at_least": 2}
+    stand = DeskStand(rule(reading=two))
+    await stand.start()
+    for value, raised in ((1.0, []), (2.6, ["raise"])):
+        assert await stand.reads(2.7, sensor="pesa-1")
+        assert await stand.reads(value, sensor="pesa-1")
+        stand.reborn()
+        await stand.start()
+        assert await stand.reads(2.6, sensor="pesa-2")
+        assert kinds(stand) == raised
+        assert await stand.reads(1.0, sensor="pesa-2")

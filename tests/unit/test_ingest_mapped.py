@@ -97,6 +97,14 @@ def test_what_can_be_spared_is_left_out():
     assert [v.where for v in heard.violations] == ["[0].at", "[0].headline", "[0].fact.operator"]
 
 
+def test_the_name_given_twice_is_found_among_very_many():
+    """Were each compared with all before it, this would take hours."""
+    names = ",".join(f'"{number:x}":0' for number in range(300_000))
+    config = mapped.Config.model_validate({"fields": {"key": {"value": "k"}}})
+    heard = mapped.read(f'{{{names},"7f":0}}'.encode(), config, Received("dighe", NOW))
+    assert [violation.message for violation in heard.violations] == ["names '7f' twice in one object"]
+
+
 def test_several_items_in_one_payload():
     heard = read({"items": [ITEM, {**ITEM, "id": "dam-2"}, {**ITEM, "level": "?"}]}, each="$.items[*]")
     assert [signal.key for signal in heard.signals] == ["dam-1", "dam-2"]

@@ -13,13 +13,13 @@ import structlog
 from alertd.domain.signal import Heard
 from alertd.ingest.hearing import Hearing
 from alertd.ingest.mqtt import wire
-from alertd.ingest.mqtt.link import HIGH, MOST_BYTES, opened
+from alertd.ingest.mqtt.link import HIGH, MOST_BYTES, Link, Lost, opened
 from alertd.ingest.mqtt.listener import Listener
 from alertd.ingest.mqtt.wire import Publish
 from alertd.ingest.pulse import Pulse
 from alertd.ingest.rules import Rule
-from alertd.ingest.source import Subscribed
-from tests.support.clock import START, RealClock
+from alertd.ingest.source import SourceSpec, Subscribed
+from tests.support.clock import START, ManualClock, RealClock
 from tests.support.desk_stand import DeskStand, spec, territory
 from tests.support.mqtt_script import ScriptedBroker, publish, scripted
 
@@ -51,8 +51,8 @@ class _Impatient(RealClock):
 class _Ear(Hearing):
     """Notes what was read where, and fails on what it is told to."""
 
-    def __init__(self) -> None:
-        super().__init__(spec("pesa", sensor="pesa-1"), territory)
+    def __init__(self, heard: SourceSpec | None = None) -> None:
+        super().__init__(heard or spec("pesa", sensor="pesa-1"), territory)
         self.read: list[tuple[int, bool]] = []
 
     def heard(self, payload: bytes, at: datetime, topic: str = "") -> Heard:
@@ -62,10 +62,22 @@ class _Ear(Hearing):
         return super().heard(payload, at, topic)
 
 
-class _Stand:
+class _Pipe(asyncio.Transport):
     def __init__(self) -> None:
+        super().__init__()
+        self.aborted = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        pass
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+class _Stand:
+    def __init__(self, heard: SourceSpec | None = None) -> None:
         self.house = DeskStand(FLOOD)
-        self.ear = _Ear()
+        self.ear = _Ear(heard)
         self.pulse = Pulse(self.ear.spec, self.house.clock, self.house.gauges, structlog.get_logger())
 
     def counted(self, outcome: str) -> float:
@@ -141,6 +153,25 @@ async def test_what_an_older_session_subscribed_to_is_not_read() -> None:
     assert stand.dropped() == 1
 
 
+async def test_a_retained_reading_that_says_no_time_is_not_taken_to_be_of_now() -> None:
+    """The gauge may have died years ago, at high water: each new subscription would bring it back."""
+    broker = ScriptedBroker(publish("a", b"9.9", 1, retained=True) + publish("a", b"1.5", 2))
+    async with _listening(broker) as stand:
+        await _until(lambda: broker.acked == [1, 2])
+        assert stand.counted("good") == stand.dropped() == 1
+    assert stand.house.core.steps == []
+
+
+@pytest.mark.parametrize(("minutes", "raised"), [(30, ["raise"]), (90, [])])
+async def test_a_retained_reading_is_of_its_own_time(minutes: int, raised: list[str]) -> None:
+    stand = _Stand(spec("pesa", "json_path", value="$.v", time="$.t", sensor="pesa-1"))
+    at = (START - timedelta(minutes=minutes)).isoformat().encode()
+    broker = ScriptedBroker(publish("a", b'{"v": 3.0, "t": "' + at + b'"}', 1, retained=True))
+    async with _listening(broker, stand):
+        await _until(lambda: broker.acked == [1])
+    assert [kind for kind, *_ in stand.house.core.steps] == raised
+
+
 async def test_nothing_is_acknowledged_while_what_follows_cannot_be_kept() -> None:
     stand = _Stand()
     stand.house.store.broken = True
@@ -188,6 +219,24 @@ async def test_what_is_no_mqtt_is_said() -> None:
     broker = ScriptedBroker(b"HTTP/1.1 400 Bad Request\r\n\r\n")
     async with _listening(broker) as stand:
         await _until(lambda: "which no broker sends" in stand.pulse.status().detail)
+
+
+async def test_a_broker_that_does_not_read_what_we_say_is_left() -> None:
+    clock = ManualClock()
+    stand, link, wire_end = _Stand(), Link(), _Pipe()
+    link.connection_made(wire_end)
+    way = Subscribed(url="mqtt://127.0.0.1", topics=("a",))
+    gauges, log = stand.house.gauges, structlog.get_logger()
+    listener = Listener(stand.ear, way, stand.pulse, stand.house.desk.take, clock, lambda: 0.0, gauges, log)
+    pinging = asyncio.create_task(listener._ping(link))
+    link.pause_writing()
+    for _ in range(3):
+        link.data_received(publish("a", b"1"))  # so that it is not for its silence
+        await clock.advance(15)
+    assert wire_end.aborted
+    await pinging
+    with pytest.raises(Lost, match="does not read what we say"):
+        await link.send(wire.PINGREQ)
 
 
 async def test_what_is_not_read_stays_with_the_broker() -> None:

@@ -216,6 +216,13 @@ def test_the_things_stack_passes_over_joins_and_other_devices():
 # --- a number, and any JSON ---
 
 
+def test_a_topic_of_many_devices_and_a_line_break_is_looked_through_once_and_is_no_uplink():
+    """A pattern that tried anew from each of them would hold up everybody for seconds."""
+    document = {"end_device_ids": {"device_id": "d"}, "uplink_message": {"decoded_payload": {"level": 1}}}
+    assert len(stacked(document, "v3/a/devices/d/up").signals) == 1
+    assert stacked(document, "v3/a" + "/devices/d" * 6_000 + "/up\nx") == Heard(())
+
+
 def test_a_plain_number_is_a_reading_of_its_topic():
     config = plain_number.Config(unit="m", sensors={"gauge/1": "Pesa"})
     (signal,) = plain_number.read(b" 3.42\n", config, received("gauge/1")).signals

@@ -138,3 +138,14 @@ async def test_what_was_told_and_cannot_be_read_begins_anew() -> None:
     watch.store.things["silence/pesa"] = b"\x00"
     await watch.silent(700)
     assert watch.told == ["SourceSilent"]
+
+
+async def test_what_was_told_and_cannot_be_read_keeps_no_later_silence_from_the_officers() -> None:
+    watch = Watch()
+    await watch.heard()
+    await watch.silent(STALE + 1)
+    watch.store.things["silence/pesa"] = b"{not what was written"
+    watch.reborn()
+    await watch.silent(STALE + 1)
+    await watch.heard()
+    assert watch.told == ["SourceSilent", "SourceSilent", "SourceHeard"]

@@ -78,3 +78,21 @@ async def test_a_rule_that_says_so_tells_nobody(silent: bool) -> None:
     stand = await gauges("pesa-1", tell_officers=not silent)
     await wait(stand, 11)
     assert len(told(stand)) == (0 if silent else 1)
+
+
+async def test_a_silence_nobody_could_be_told_is_told_once_there_is_somebody() -> None:
+    stand = await gauges("pesa-1", "pesa-2")
+    stand.officers.enrolled = False
+    await wait(stand, 11)
+    stand.officers.enrolled = True
+    await stand.reads(1.0, minutes=SILENCE_REPEATED / 60 - 5, sensor="pesa-2")
+    await wait(stand, 6)
+    assert told(stand) == [("pesa-1",)]
+
+
+async def test_a_rule_to_which_nothing_happens_is_not_kept_again_and_again() -> None:
+    stand = await gauges("pesa-1")
+    await wait(stand, 1)
+    stand.store.things.clear()
+    await wait(stand, 1)
+    assert stand.store.things == {}

@@ -1,5 +1,7 @@
 """MQTT's packets: however the bytes are cut the same, whatever the bytes are never more than refused."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from tests.support.mqtt_script import publish
 
 MOST = 2_000
 _TOPICS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=40)
-_MESSAGES = st.builds(Publish, _TOPICS, st.binary(max_size=300), st.integers(0, 65_535))
+_MESSAGES = st.builds(Publish, _TOPICS, st.binary(max_size=300), st.integers(0, 65_535), st.booleans())
 _LARGE = st.builds(Publish, _TOPICS, st.integers(MOST, 20_000).map(lambda size: b"x" * size), st.integers(0, 65_535))
 _OTHERS = st.sampled_from(
     [(b"\x20\x02\x01\x00", Connack(True, 0)), (b"\xd0\x00", Pong()), (b"\x90\x04\0\1\1\x80", Suback((1, 128)))]
@@ -19,7 +21,7 @@ _OTHERS = st.sampled_from(
 
 
 def _written(message: Publish) -> bytes:
-    return publish(message.topic, message.payload, message.packet)
+    return publish(message.topic, message.payload, message.packet, retained=message.retained)
 
 
 def _expected(message: Publish) -> Packet:
@@ -108,3 +110,14 @@ def test_a_filter_means_what_the_standard_says(topic_filter: str, topic: str, me
     wanted = Wanted(["nothing/like/it", topic_filter])
     assert wanted(topic) is means
     assert wanted(topic) is means  # as remembered
+
+
+def test_what_is_remembered_of_topics_is_bounded_whatever_they_are() -> None:
+    wanted = Wanted(["#"])
+    tracemalloc.start()
+    try:
+        for number in range(2_000):
+            assert wanted(f"{number}/{'x' * 20_000}")
+        assert tracemalloc.get_traced_memory()[0] < 1 << 20
+    finally:
+        tracemalloc.stop()

@@ -20,6 +20,7 @@ from alertd.ingest.rules import (
     Memory,
     Moment,
     Nothing,
+    Rule,
     Stale,
     Tick,
     evaluate,
@@ -130,6 +131,25 @@ def test_hysteresis_does_not_chatter(levels: list[float], tested: object) -> Non
             standing = False
         elif standing:
             assert level >= 2.2
+
+
+LASTING = rule({"above": 2.5, "clear": 2.2, "for": "10m", "range": [0, 4.5], "stuck_after": "3h", "max_step": 1.5})
+FALLING = rule({"below": 1.0, "clear": 1.5, "stale_after": "45m"}, match={"max_value": 0.5}, change_by=0.2)
+WATCHING = rule({"stale_after": "45m"})
+
+
+@given(STEPS, st.sampled_from([SINGLE, LASTING, FALLING, WATCHING, SEVERAL, RISING]))
+def test_the_short_way_of_what_changes_nothing_leads_where_the_long_one_does(
+    steps: list[tuple[int, int, Signal | Tick]], tested: Rule
+) -> None:
+    short, long = EMPTY, EMPTY
+    for said, now in clocks(steps):
+        short, found = evaluate(ready(tested), short, said, now)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("alertd.ingest.rules.gauge._uneventful", lambda *_: False)
+            long, expected = evaluate(ready(tested), long, said, now)
+        assert found == expected
+        assert short == long
 
 
 @given(st.lists(st.floats(2.2, 2.499), max_size=30), st.booleans())

@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from alertd.ingest.mqtt import wire
 from alertd.ingest.mqtt.wire import CONNECT_REFUSALS, Connack, Stream
+from alertd.ingest.source import Subscribed
 
 MOST_BYTES: Final = 1 << 20
 """Of one message. MQTT itself would take 256 MiB (3.1.1, 2.2.3)."""
@@ -56,6 +57,11 @@ class Link(asyncio.Protocol):
 
     # --- what the listener asks ---------------------------------------------------------------------------------------
 
+    @property
+    def full(self) -> bool:
+        """Whether the broker is behind with reading what we say."""
+        return not self._writable.is_set()
+
     async def some(self) -> None:
         """Wait until something came that was not looked at. Raises Lost."""
         await self._came.wait()
@@ -95,8 +101,8 @@ class Link(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    async def granted(self) -> bool:
-        """Wait for the answer to CONNECT; whether the session was kept. Raises Lost and NotMqtt."""
+    async def granted(self) -> None:
+        """Wait for the answer to CONNECT. Raises Lost and NotMqtt."""
         while True:
             await self.some()
             for packet in self.stream.packets():
@@ -105,13 +111,23 @@ class Link(asyncio.Protocol):
                 if packet.code:
                     why = CONNECT_REFUSALS.get(packet.code, f"code {packet.code}")
                     raise Lost(f"it refuses the connection: {why}")
-                return packet.present  # what follows it is left for whoever reads on
+                return  # what follows it is left for whoever reads on
             self.emptied()
 
     def _end(self, why: str) -> None:
         self._over = self._over or Lost(why)
         self._came.set()
         self._writable.set()
+
+
+def encrypted(way: Subscribed) -> ssl.SSLContext:
+    """Raises OSError (ssl.SSLError is one) where a file is not there or not what it should be."""
+    context = ssl.create_default_context()
+    if way.ca_file is not None:
+        context.load_verify_locations(way.ca_file)
+    if way.cert_file is not None:
+        context.load_cert_chain(way.cert_file, way.key_file)
+    return context
 
 
 async def opened(host: str, port: int, tls: ssl.SSLContext | None, hello: bytes, seconds: float) -> Link:

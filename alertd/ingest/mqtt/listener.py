@@ -7,7 +7,6 @@ has to wait is left with the broker, and none is dropped here but what is too la
 """
 
 import asyncio
-import re
 import ssl
 from contextlib import suppress
 from datetime import datetime
@@ -19,7 +18,7 @@ from alertd.domain.signal import Heard, Signal, Violation
 from alertd.ingest.gauges import Gauges
 from alertd.ingest.hearing import Hearing
 from alertd.ingest.mqtt import wire
-from alertd.ingest.mqtt.link import MOST_BYTES, Link, Lost, opened
+from alertd.ingest.mqtt.link import MOST_BYTES, Link, Lost, encrypted, opened
 from alertd.ingest.mqtt.topics import Wanted
 from alertd.ingest.mqtt.wire import Connack, NotMqtt, Oversize, Packet, Pong, Publish, Suback
 from alertd.ingest.polling import Take
@@ -65,8 +64,8 @@ class Listener:
         self._dropped = gauges.dropped.labels(name).inc
         self._brief = hearing.brief
         self._wanted = Wanted(way.topics)
-        self._told = False
-        self._client_id = way.client_id or f"alertd-{re.sub('[^a-z0-9]', '', name)}"
+        self._told: set[str] = set()
+        self._client_id = way.client_id or f"alertd-{name}"
 
     async def run(self) -> None:
         attempt = 0
@@ -91,7 +90,7 @@ class Listener:
 
     async def _listen(self) -> None:
         way = self._way
-        tls = await asyncio.to_thread(_tls, way) if way.tls else None
+        tls = await asyncio.to_thread(encrypted, way) if way.tls else None
         password = way.password.get_secret_value() if way.password else None
         hello = wire.connect(self._client_id, KEEPALIVE, way.username, password)
         link = await opened(way.host, way.port, tls, hello, way.timeout.total_seconds())
@@ -108,14 +107,17 @@ class Listener:
 
     async def _ping(self, link: Link) -> None:
         """So that the broker knows that we are there (3.1.2.10), and we that it is. What is not read cannot answer."""
-        moved = -1
+        moved, full = -1, False
         with suppress(Lost):
             while True:
                 await self._clock.sleep(KEEPALIVE / 2)
                 if link.reading and link.moved == moved:
                     link.end(f"it is silent for {KEEPALIVE / 2:.0f} s after a ping")
-                moved = link.moved if link.reading else -1
-                await link.send(wire.PINGREQ)
+                if full and link.full:
+                    link.end("it does not read what we say")
+                moved, full = link.moved if link.reading else -1, link.full
+                if not full:
+                    await link.send(wire.PINGREQ)
 
     async def _read(self, link: Link) -> None:
         while True:
@@ -128,7 +130,7 @@ class Listener:
         until = self._clock.monotonic() + SLICE
         batch = _Batch()
         for packet in link.stream.packets():
-            if isinstance(packet, Publish) and self._brief(packet.payload) and self._wanted(packet.topic):
+            if isinstance(packet, Publish) and self._ordinary(packet):
                 batch.add(packet.packet, self._heard(packet, self._clock.now()))
             else:
                 await self._settle(link, batch)
@@ -139,6 +141,9 @@ class Listener:
         else:
             link.emptied()
         await self._settle(link, batch)
+
+    def _ordinary(self, message: Publish) -> bool:
+        return not message.retained and self._brief(message.payload) and self._wanted(message.topic)
 
     def _heard(self, message: Publish, at: datetime) -> Heard:
         """A reader that fails on a message must not meet it for ever: then it is unreadable, and that is said."""
@@ -153,10 +158,16 @@ class Listener:
         batch = _Batch()
         match packet:
             case Publish(topic=topic) | Oversize(topic=topic) if not self._wanted(topic):
-                self._strange(topic)
+                self._passed_over(topic, "it is subscribed to no more, but the broker kept the session")
                 batch.owe(packet.packet)
             case Publish():
-                batch.add(packet.packet, await asyncio.to_thread(self._heard, packet, self._clock.now()))
+                at = self._clock.now()
+                heard = await asyncio.to_thread(self._heard, packet, at)
+                if packet.retained and any(_undated(signal, at) for signal in heard.signals):
+                    self._passed_over(packet.topic, "a retained reading that says no time may be of any day")
+                    batch.owe(packet.packet)
+                else:
+                    batch.add(packet.packet, heard)
             case Oversize(topic=topic, octets=octets):
                 self._dropped()
                 batch.add(packet.packet, _unread(topic, f"{octets} bytes; at most {MOST_BYTES} are read"))
@@ -168,13 +179,12 @@ class Listener:
                 return  # that it moved is all it says
         await self._settle(link, batch)
 
-    def _strange(self, topic: str) -> None:
-        """The broker kept the session, and with it what another configuration subscribed to."""
+    def _passed_over(self, topic: str, why: str) -> None:
+        """Counted each time, and each reason said once."""
         self._dropped()
-        if not self._told:
-            self._told = True
-            name = self._hearing.spec.name
-            self._log.warning("the broker sends what is subscribed to no more", source=name, topic=topic[:100])
+        if why not in self._told:
+            self._told.add(why)
+            self._log.warning("messages are not judged", source=self._hearing.spec.name, topic=topic[:100], why=why)
 
     def _subscribed(self, codes: tuple[int, ...]) -> None:
         """A broker may refuse a topic and go on (3.9.3): then nothing would ever come."""
@@ -225,11 +235,6 @@ def _unread(topic: str, why: str) -> Heard:
     return Heard((), (Violation(topic[:100], why, fatal=True),))
 
 
-def _tls(way: Subscribed) -> ssl.SSLContext:
-    """Raises OSError (ssl.SSLError is one) where a file is not there or not what it should be."""
-    context = ssl.create_default_context()
-    if way.ca_file is not None:
-        context.load_verify_locations(way.ca_file)
-    if way.cert_file is not None:
-        context.load_cert_chain(way.cert_file, way.key_file)
-    return context
+def _undated(signal: Signal, arrived: datetime) -> bool:
+    """A reading that is taken to be of the moment at which it came, since it says no other."""
+    return signal.value is not None and signal.at == arrived

@@ -5,6 +5,8 @@ from typing import Final
 
 MOST: Final = 10_000
 """Topics of which it is remembered whether they are meant."""
+_LONG: Final = 256
+"""Characters. Of a longer one it is not remembered: ten thousand may have 64 kB each (1.5.3)."""
 _SHARED: Final = "$share/"
 
 
@@ -18,10 +20,12 @@ class Wanted:
     def __call__(self, topic: str) -> bool:
         known = self._known.get(topic)
         if known is None:
+            levels = topic.split("/")
+            known = any(_means(one, levels) for one in self._filters)
             if len(self._known) >= MOST:
                 self._known.clear()
-            levels = topic.split("/")
-            known = self._known[topic] = any(_means(one, levels) for one in self._filters)
+            if len(topic) <= _LONG:
+                self._known[topic] = known
         return known
 
 

@@ -45,11 +45,13 @@ class Suback(NamedTuple):
 
 
 class Publish(NamedTuple):
-    """`packet` is what is to be acknowledged, 0 for a message that asks for nothing (QoS 0)."""
+    """`packet` is what is to be acknowledged, 0 for a message that asks for nothing (QoS 0). `retained`: the broker
+    kept it for whoever subscribes, for seconds or for years (3.3.1.3)."""
 
     topic: str
     payload: bytes
     packet: int
+    retained: bool = False
 
 
 class Oversize(NamedTuple):
@@ -172,7 +174,7 @@ def _check(kind: int) -> None:
 def _packet(data: bytes, kind: int, begin: int, end: int) -> Packet:
     if kind >> 4 == PUBLISH:
         topic, start, packet = _head(data, kind, begin, end)
-        return Publish(topic, data[start:end], packet)
+        return Publish(topic, data[start:end], packet, kind & 1 == 1)
     match kind >> 4:
         case 2 if end - begin == 2:  # noqa: PLR2004 - CONNACK, 3.2
             return Connack(bool(data[begin] & 1), data[begin + 1])

@@ -93,8 +93,10 @@ def _twice(payload: bytes) -> str:
 
     def pairs(members: list[tuple[str, Any]]) -> None:
         nonlocal found
-        names = [name for name, _ in members]
-        found = found or next((name for i, name in enumerate(names) if name in names[:i]), "")
+        seen: set[str] = set()
+        for name, _ in members:
+            found = found or (name if name in seen else "")
+            seen.add(name)
 
     json.loads(payload, object_pairs_hook=pairs)
     return found[:60]

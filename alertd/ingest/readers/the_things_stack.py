@@ -15,7 +15,8 @@ from alertd.ingest.readers.measured import MAX_READING, Units, measured, taken_a
 from alertd.ingest.readers.received import Fault, Notes, Options, Received, answers
 from alertd.ingest.readers.values import moment, number, word
 
-_EVENT: Final = re.compile(r"/devices/[^/]+/(.+)$")
+_EVENT: Final = re.compile(r"/devices/[^/]+/(.+)", re.DOTALL)
+"""To the end, line breaks and all: a pattern that may fail there is tried anew from every place of a long topic."""
 
 
 class Config(Options):

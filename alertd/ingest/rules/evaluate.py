@@ -38,13 +38,15 @@ def _tick(ready: Ready, memory: Memory, now: Moment) -> tuple[Memory, Finding]:
     matters = dict(memory.matters)
     if rule.reading.of:
         matters[TOGETHER] = _expected(rule.reading.of, matters.get(TOGETHER, Matter({})), memory.since or 0.0)
+    changed = matters.get(TOGETHER) is not memory.matters.get(TOGETHER)
     fallen: list[tuple[str, Sensor]] = []
     for key, matter in matters.items():
         heard = {name: _waited(sensor, now, rule.reading.stale_seconds) for name, sensor in matter.sensors.items()}
         fallen += [(name, sensor) for name, sensor in heard.items() if sensor.silent > matter.sensors[name].silent]
         if heard != matter.sensors:
-            matters[key] = matter._replace(sensors=heard)
-    memory = memory._replace(matters=matters)
+            matters[key], changed = matter._replace(sensors=heard), True
+    if changed:  # else there is nothing to keep
+        memory = memory._replace(matters=matters)
     if not fallen:
         return memory, Nothing(rule.name, ("no sensor fell silent",))
     evidence = tuple(_silence(name, sensor, rule.reading.stale_seconds) for name, sensor in fallen)

@@ -102,11 +102,13 @@ class Doubted:
 
 
 class Nothing(NamedTuple):
-    """Nothing to do, and why. Readings come in thousands a second, so what is said of one is worded when asked for."""
+    """Nothing to do, and why. Readings come in thousands a second, so what is said of one is worded when asked for.
+    `turned`: the sensor counts from now on, or no more, which a sensor may say but once."""
 
     rule: str
     says: tuple[str, ...] | Callable[[], tuple[str, ...]]
     reading: Signal | None = None
+    turned: bool = False
 
     @property
     def why(self) -> tuple[str, ...]:

@@ -59,9 +59,11 @@ def read(ready: Ready, memory: Memory, signal: Signal, now: Moment) -> tuple[Mem
             ready.rule.name, partial(_why_not, ready, matter, name, signal), signal
         )
     latch = latched(ready.rule.reading, sensor, value, at, standing=matter.told is not None)
-    sensor = _believed(ready, sensor, trail, latch, signal, now.steady)
+    before, sensor = sensor, _believed(ready, sensor, trail, latch, signal, now.steady)
     matter = _held(ready.rule.reading, matter, {**matter.sensors, name: sensor}, at, wall, now.steady)
-    return _decide(ready, memory, key, matter, name, signal, now)
+    turned = sensor.counts is not before.counts
+    memory, finding = _decide(ready, memory, key, matter, name, signal, now)
+    return memory, finding._replace(turned=True) if turned and isinstance(finding, Nothing) else finding
 
 
 def _uneventful(reading: Reading, matter: Matter, value: float) -> bool:
