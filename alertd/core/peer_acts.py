@@ -5,16 +5,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from alertd.core.accepting import Acceptance, Encode, Idempotency, IntakeParts
+from alertd.core.access import allow
 from alertd.core.geocodes import nowhere, zoned
 from alertd.core.intake import Intake
 from alertd.core.overtaken import Message
 from alertd.core.submission import Accepted, Submission
-from alertd.domain.alert import Alert, MsgType, Scope
+from alertd.domain.alert import Alert, AlertState, MsgType, Scope, Status
 from alertd.domain.problems import Invalid, Problem
 from alertd.domain.signal import Violation
 from alertd.ports.stores.access import Token
-from alertd.ports.stores.intake import Origin
+from alertd.ports.stores.intake import Origin, StoredAlert
 
+UNDECIDED = frozenset({AlertState.DRAFT, AlertState.REJECTED})
 Answering = Callable[[Accepted, Sequence[Violation]], bytes]
 """Makes the answer, which also tells what was wrong with the document."""
 
@@ -63,6 +65,29 @@ class Acts:
             also=heads[1:],
             origin=message.origin,
         )
+
+    async def withdrawn(
+        self, alert: Alert, known: Sequence[StoredAlert], token: Token
+    ) -> tuple[Sequence[StoredAlert], Sequence[StoredAlert]]:
+        """Of what a Cancel names: what went out, and what never did. A draft among it is none any more, for nobody must
+        approve what its author took back. Raises Forbidden, Invalid, and Conflict where one was decided meanwhile."""
+        out = [one for one in known if one.state not in UNDECIDED]
+        if out:
+            allow(token, "alerts:send")
+        for one in known:
+            if one.state is AlertState.DRAFT:
+                await self._take_back(one, alert, token)
+        return out, [await self._.store.get_alert(one.alert.id) for one in known if one.state in UNDECIDED]
+
+    async def _take_back(self, draft: StoredAlert, alert: Alert, token: Token) -> None:
+        if draft.alert.status not in {alert.status, Status.DRAFT}:
+            raise Invalid(Problem(("status",), f"{alert.msg_type} keeps its original's status, {draft.alert.status}"))
+        store, at, reason = self._.store, self._.fittings.clock.now(), alert.note or "cancelled by another system"
+        if draft.created_by == token.name:
+            await store.withdraw(draft.alert.id, actor=token.name, at=at, reason=reason)
+        else:
+            allow(token, "alerts:send")
+            await store.decide(draft.alert.id, approve=False, actor=token.name, at=at, reason=reason)
 
     async def cancel(self, message: Message, heads: Sequence[str], call: Call) -> bytes:
         """What is wrong with its words must not keep a false alarm alive: then it speaks with its original's."""

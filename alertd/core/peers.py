@@ -19,10 +19,10 @@ from alertd.core.accepting import Acceptance, Idempotency, IntakeParts, kept_key
 from alertd.core.access import allow, allow_mode, holds
 from alertd.core.intake import Intake
 from alertd.core.overtaken import Message, overtaken, prevailing
-from alertd.core.peer_acts import Acts, Answering, Call
+from alertd.core.peer_acts import UNDECIDED, Acts, Answering, Call
 from alertd.core.references import heads_of, listed, same
 from alertd.core.submission import Accepted
-from alertd.domain.alert import Alert, AlertState, MsgType, Reference, Status
+from alertd.domain.alert import Alert, MsgType, Reference, Status
 from alertd.domain.problems import Conflict, InFlight, Invalid, NotFound, Overtaken, Problem
 from alertd.ports.stores.access import Token
 from alertd.ports.stores.intake import StoredAlert
@@ -32,7 +32,7 @@ MAX_REFERENCES = 200
 _TRIES = 8
 _MOST_TOLD = 1_000
 _NEWS = frozenset({MsgType.ACK, MsgType.ERROR})
-_UNDECIDED = frozenset({AlertState.DRAFT, AlertState.REJECTED})
+_SENT = frozenset({MsgType.ALERT, MsgType.UPDATE})
 
 
 class Peers:
@@ -56,7 +56,7 @@ class Peers:
         """
         alert = message.alert
         message = replace(message, origin=replace(message.origin, owner=token.name))
-        if alert.msg_type in {MsgType.UPDATE, MsgType.CANCEL} or not holds(token, "alerts:draft"):
+        if alert.msg_type is MsgType.UPDATE or not holds(token, "alerts:draft"):  # a draft's author may take it back
             allow(token, "alerts:send")
         allow_mode(token, alert.status)
         with self._alone(message.origin.name):
@@ -78,6 +78,12 @@ class Peers:
         known, unheard = await self._referenced(alert)
         if alert.msg_type in _NEWS:
             return await self._news(message, known, call)
+        if alert.msg_type is MsgType.CANCEL and known:
+            known, undecided = await self._acts.withdrawn(alert, known, call.token)
+            if not known:
+                return await self._news(message, undecided, call)
+        if alert.msg_type is MsgType.CANCEL:
+            allow(call.token, "alerts:send")
         if not known:
             await self._remember(message)
         heads = heads_of(alert, known)
@@ -164,7 +170,7 @@ class Peers:
                 raise Conflict(f"another message was posted as {name} and {became}")
             if one.alert_id is None:
                 return None
-            if message.alert.msg_type not in _NEWS and message.alert.status is not Status.DRAFT:
+            if message.alert.msg_type in _SENT and message.alert.status is not Status.DRAFT:
                 await self._refuse_undecided(one.alert_id, token)
             return one.answer.body
         return None
@@ -172,7 +178,7 @@ class Peers:
     async def _refuse_undecided(self, alert_id: str, token: Token) -> None:
         """Whoever may send and is told 202 must be able to rely on it."""
         state = (await self._.store.get_alert(alert_id)).state
-        if state in _UNDECIDED and holds(token, "alerts:send"):
+        if state in UNDECIDED and holds(token, "alerts:send"):
             raise Conflict(f"this message is here as alert {alert_id}, which is {state}: decide on that one")
 
     async def _news(self, message: Message, known: Sequence[StoredAlert], call: Call) -> bytes:

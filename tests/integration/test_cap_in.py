@@ -144,8 +144,23 @@ async def test_a_status_of_draft_and_a_token_of_drafts_make_drafts(desk: Desk) -
     code, problem = await desk.post(document("R-2"))
     assert code == 409, "whoever may send must not read 202 of what is not sent"
     assert answer["id"] in problem["detail"]
-    code, problem = await desk.post(document("R-3", "Cancel", references=[name("R-2")]))
-    assert (code, "draft" in problem["detail"]) == (409, True)
+    assert desk.told() == []
+
+
+async def test_a_cancel_takes_a_draft_back_and_nobody_can_approve_it(desk: Desk) -> None:
+    drafter, other = [await desk.grant(who, "alerts:draft") for who in ("drafter", "other")]
+    cancel = document("R-2", "Cancel", references=[name("R-1")])
+    assert (await desk.post(cancel, who=drafter))[0] == 403, "who may not send may not make others wait either"
+    _, draft = await desk.post(document(), who=drafter)
+    assert (await desk.post(cancel, who=other))[0] == 403
+    code, wrong = await desk.post(document("R-2", "Cancel", references=[name("R-1")], status="Exercise"), who=drafter)
+    assert (code, wrong["errors"][0]["loc"]) == (422, ["status"])
+    code, answer = await desk.post(cancel, who=drafter)
+    assert (code, answer["id"], answer["state"]) == (202, draft["id"], "rejected")
+    assert await desk.post(cancel, who=drafter) == (code, answer)
+    _, second = await desk.post(document("R-3"), who=drafter)
+    code, answer = await desk.post(document("R-4", "Cancel", references=[name("R-3")]))
+    assert (code, answer["id"], answer["state"]) == (202, second["id"], "rejected")
     assert desk.told() == []
 
 
