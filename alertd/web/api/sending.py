@@ -61,9 +61,9 @@ def sender(services: Services) -> Endpoint:
         answered as before, another one of the same sender, identifier and sent is 409; so is an Update or a Cancel
         of what was already followed. One of what is not known is 404, as often as it is posted, but it is remembered:
         what it cancels is 409 when it comes, and what it updates goes out once, with the Update's words (202, and
-        `violations` says so). A Cancel of a draft takes it back. An Ack or an Error is noted: the answer speaks of the alert it is about, and nothing is
-        sent. `signature` says what its signature was found to be; one that is invalid is refused with 422, and so is
-        any but a valid one where `[cap] signed = "required"`.
+        `violations` says so). A Cancel of a draft takes it back. An Ack or an Error is noted: the answer speaks of the
+        alert it is about, and nothing is sent. `signature` says what its signature was found to be; one that is invalid
+        is refused with 422, and so is any but a valid one where `[cap] signed = "required"`.
         """
         access = services.access
         replays = "idempotency-key" in request.headers or not body.is_json(request)
