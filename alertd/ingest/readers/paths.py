@@ -81,6 +81,8 @@ def every(path: str, document: Any) -> Sequence[Any]:
     if way is not None:
         found = _walked(way, document)
         return () if found is _NOTHING else (found,)
+    if isinstance(document, str):  # the library would read it as JSON; a text has no parts
+        return ()
     try:
         return _compiled(path).findall(document)
     except (JSONPathError, TypeError, RecursionError) as error:
