@@ -9,6 +9,7 @@ from alertd.core.access import allow
 from alertd.core.geocodes import nowhere, zoned
 from alertd.core.intake import Intake
 from alertd.core.overtaken import Message
+from alertd.core.references import heads_of
 from alertd.core.submission import Accepted, Submission
 from alertd.domain.alert import Alert, AlertState, MsgType, Scope, Status
 from alertd.domain.problems import Invalid, Problem
@@ -67,27 +68,40 @@ class Acts:
         )
 
     async def withdrawn(
-        self, alert: Alert, known: Sequence[StoredAlert], token: Token
+        self, message: Message, known: Sequence[StoredAlert], call: Call
     ) -> tuple[Sequence[StoredAlert], Sequence[StoredAlert]]:
         """Of what a Cancel names: what went out, and what never did. A draft among it is none any more, for nobody must
-        approve what its author took back. Raises Forbidden, Invalid, and Conflict where one was decided meanwhile."""
-        out = [one for one in known if one.state not in UNDECIDED]
-        if out:
-            allow(token, "alerts:send")
-        for one in known:
-            if one.state is AlertState.DRAFT:
-                await self._take_back(one, alert, token)
-        return out, [await self._.store.get_alert(one.alert.id) for one in known if one.state in UNDECIDED]
+        approve what its author took back.
 
-    async def _take_back(self, draft: StoredAlert, alert: Alert, token: Token) -> None:
-        if draft.alert.status not in {alert.status, Status.DRAFT}:
-            raise Invalid(Problem(("status",), f"{alert.msg_type} keeps its original's status, {draft.alert.status}"))
+        Raises Conflict where one was decided meanwhile, and before any is taken back Forbidden, Invalid and Conflict
+        for all that would keep the Cancel from being taken.
+        """
+        never = [one for one in known if one.state in UNDECIDED]
+        if not never:
+            return known, ()
+        alert = message.alert
+        out = [one for one in known if one.state not in UNDECIDED]
+        drafts = [one for one in never if one.state is AlertState.DRAFT]
+        _refuse_narrow(alert)
+        if out or message.origin.unheard or any(one.created_by != call.token.name for one in drafts):
+            allow(call.token, "alerts:send")
+        if out:
+            heads_of(alert, out)
+        for draft in drafts:
+            if draft.alert.status not in {alert.status, Status.DRAFT}:
+                kept = f"{alert.msg_type} keeps its original's status, {draft.alert.status}"
+                raise Invalid(Problem(("status",), kept))
+        await self._acceptance.replay(call.token, call.idempotency)
+        for draft in drafts:
+            await self._take_back(draft.alert.id, draft.created_by, alert, call.token.name)
+        return out, [await self._.store.get_alert(one.alert.id) for one in never]
+
+    async def _take_back(self, draft: str, author: str, alert: Alert, actor: str) -> None:
         store, at, reason = self._.store, self._.fittings.clock.now(), alert.note or "cancelled by another system"
-        if draft.created_by == token.name:
-            await store.withdraw(draft.alert.id, actor=token.name, at=at, reason=reason)
+        if author == actor:
+            await store.withdraw(draft, actor=actor, at=at, reason=reason)
         else:
-            allow(token, "alerts:send")
-            await store.decide(draft.alert.id, approve=False, actor=token.name, at=at, reason=reason)
+            await store.decide(draft, approve=False, actor=actor, at=at, reason=reason)
 
     async def cancel(self, message: Message, heads: Sequence[str], call: Call) -> bytes:
         """What is wrong with its words must not keep a false alarm alive: then it speaks with its original's."""

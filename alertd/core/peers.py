@@ -78,16 +78,15 @@ class Peers:
         known, unheard = await self._referenced(alert)
         if alert.msg_type in _NEWS:
             return await self._news(message, known, call)
-        if alert.msg_type is MsgType.CANCEL and known:
-            known, undecided = await self._acts.withdrawn(alert, known, call.token)
-            if not known:
-                return await self._news(message, undecided, call)
+        message = replace(message, origin=replace(message.origin, unheard=unheard))
         if alert.msg_type is MsgType.CANCEL:
+            known, never = await self._acts.withdrawn(message, known, call)
+            if never and not known:
+                return await self._news(message, never, call)
             allow(call.token, "alerts:send")
         if not known:
             await self._remember(message)
-        heads = heads_of(alert, known)
-        return await self._follow(replace(message, origin=replace(message.origin, unheard=unheard)), heads, call)
+        return await self._follow(message, heads_of(alert, known), call)
 
     async def _first(self, message: Message, call: Call) -> bytes:
         """A new Alert, unless something came before it."""
@@ -136,9 +135,8 @@ class Peers:
         """It waits for what it follows, if it could follow it. Raises NotFound; Invalid, and then nothing waits."""
         alert = message.alert
         self._acts.check(alert)
-        origin = replace(message.origin, unheard=alert.references)
         said = alert if message.whole else replace(alert, info=())
-        await self._store.wait(Waiting(origin, said, self._.fittings.clock.now()))
+        await self._store.wait(Waiting(message.origin, said, self._.fittings.clock.now()))
         then = "that is not sent" if alert.msg_type is MsgType.CANCEL else "this is sent in its place"
         raise NotFound(
             f"{alert.msg_type} of nothing that is known here: {listed(alert.references)}. Nothing was sent or taken "
@@ -182,7 +180,8 @@ class Peers:
             raise Conflict(f"this message is here as alert {alert_id}, which is {state}: decide on that one")
 
     async def _news(self, message: Message, known: Sequence[StoredAlert], call: Call) -> bytes:
-        """Kept and audited; the answer speaks of the alert it is about."""
+        """An Ack, an Error, or a Cancel of what never went out: kept and audited; the answer speaks of the alert it is
+        about."""
         if not known:
             about = message.alert
             raise NotFound(f"{about.msg_type} of nothing that is known here: {listed(about.references)}")

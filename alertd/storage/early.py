@@ -101,7 +101,13 @@ def forget_token(conn: Connection, owner: str) -> int:
     return forget(conn, _OWNED, {"owner": owner})
 
 
-def check(conn: Connection, origin: Origin) -> None:
+def keep(conn: Connection, origin: Origin, seq: int, at: int) -> None:
+    """It became the alert `seq`, or is about it. Raises Overtaken, Conflict."""
+    _check(conn, origin)
+    _settle(conn, origin, peers.keep(conn, origin, seq, at), seq, at)
+
+
+def _check(conn: Connection, origin: Origin) -> None:
     """Raises Overtaken where its decision was made on another knowledge than there is now."""
     if origin.msg_type in _FOLLOWS:
         found = early(conn, origin.name, origin.status)
@@ -110,7 +116,7 @@ def check(conn: Connection, origin: Origin) -> None:
     _check_unheard(conn, origin)
 
 
-def settle(conn: Connection, origin: Origin, number: int, seq: int, at: int) -> None:
+def _settle(conn: Connection, origin: Origin, number: int, seq: int, at: int) -> None:
     """It became the alert `seq`, and so did those that came before it; what has still not come is noted."""
     if origin.early:
         run(conn, _BECOME, {"seq": seq, "answer": origin.answer, "seqs": json_text(list(origin.early))})

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from alertd.domain.alert import AlertState
 from alertd.domain.problems import Unauthorized
 from alertd.domain.times import micros
-from alertd.ports.stores.intake import Answer, IdempotencyKey, NewAlert, Origin, Stored, StoredAlert
+from alertd.ports.stores.intake import Answer, IdempotencyKey, NewAlert, Stored, StoredAlert
 from alertd.storage import alerts, audit, decide, early, follow, peers
 from alertd.storage.at_once import claim_posts
 from alertd.storage.connect import insert, run, scalar
@@ -58,7 +58,7 @@ def accept(conn: Connection, new: NewAlert) -> Stored:
         decide.withdraw(conn, new.supplants, actor=new.actor, at=new.accepted_at, reason=reason)
     seq = _insert(conn, new)
     if new.origin is not None:
-        _keep(conn, new.origin, seq, micros(new.accepted_at))
+        early.keep(conn, new.origin, seq, micros(new.accepted_at))
     if ancestors:
         follow.record(conn, seq, ancestors)
     if new.ends is not None and new.state is not AlertState.DRAFT:
@@ -68,11 +68,6 @@ def accept(conn: Connection, new: NewAlert) -> Stored:
     claims = claim_posts(conn, new, seq) if new.at_once else {}
     audit.append(conn, new.accepted_at, new.actor, "alert.accept", new.alert.id, _details(new))
     return Stored(seq, claims=claims)
-
-
-def _keep(conn: Connection, origin: Origin, seq: int, at: int) -> None:
-    early.check(conn, origin)
-    early.settle(conn, origin, peers.keep(conn, origin, seq, at), seq, at)
 
 
 def answer(conn: Connection, owner: str, key: str) -> Answer | None:

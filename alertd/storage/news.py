@@ -1,4 +1,4 @@
-"""What other systems say that sends nothing: Acks and Errors about alerts of ours, and what waits to follow one."""
+"""What other systems say that sends nothing: Acks, Errors and Cancels of drafts, and what waits to follow an alert."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ def record(conn: Connection, news: News) -> Answer | None:
     at = micros(news.at)
     if news.idempotency is not None and (known := remember(conn, news.idempotency, at)) is not None:
         return known
-    peers.keep(conn, news.origin, alerts.seq_of(conn, news.about[0]), at)
+    early.keep(conn, news.origin, alerts.seq_of(conn, news.about[0]), at)
     details = {**peers.told(news.origin), "about": list(news.about), "note": news.note}
     audit.append(conn, news.at, news.actor, f"alert.{news.origin.msg_type.lower()}", news.about[0], details)
     return None

@@ -164,6 +164,33 @@ async def test_a_cancel_takes_a_draft_back_and_nobody_can_approve_it(desk: Desk)
     assert desk.told() == []
 
 
+async def test_a_cancel_that_is_refused_takes_no_draft_back(desk: Desk) -> None:
+    drafter = await desk.grant("drafter", "alerts:draft")
+    await desk.post(document("R-0"), who=drafter)
+    ids = [(await desk.post(document(f"R-{n}"), who=drafter))[1]["id"] for n in (1, 2)]
+    ids.append((await desk.post(document("R-3", status="Exercise"), who=drafter))[1]["id"])
+    await desk.post(document("R-8"), who=drafter, Idempotency_Key="taken")
+    both, unknown = [name("R-1"), name("R-3")], [name("R-1"), name("R-7")]
+    for refused, code, more in (
+        (document("R-9", "Cancel", references=both), 422, {}),
+        (document("R-9", "Cancel", references=both[:1], scope="Private", more="<addresses>a</addresses>"), 422, {}),
+        (document("R-9", "Cancel", references=both[:1]), 422, {"Idempotency_Key": "taken"}),
+        (document("R-9", "Cancel", references=unknown), 403, {}),
+    ):
+        assert (await desk.post(refused, who=drafter, **more))[0] == code
+        assert {(await desk.alert(one))["state"] for one in ids} == {"draft"}
+
+
+async def test_a_cancel_of_a_draft_and_of_what_has_not_come_withholds_that_too(desk: Desk) -> None:
+    drafter = await desk.grant("drafter", "alerts:draft")
+    _, draft = await desk.post(document(), who=drafter)
+    cancel = document("R-3", "Cancel", references=[name("R-1"), name("R-2")])
+    code, answer = await desk.post(cancel)
+    assert (code, answer["id"], answer["state"]) == (202, draft["id"], "rejected")
+    assert (await desk.post(document("R-2")))[0] == 409
+    assert desk.told() == []
+
+
 async def test_scopes_and_modes_hold(desk: Desk) -> None:
     first = await desk.sent(document())
     reader = await desk.grant("reader", "alerts:read")

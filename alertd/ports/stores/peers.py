@@ -25,7 +25,8 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """An Ack or an Error: what another system says `about` alerts of ours (ids). It changes none of them."""
+    """An Ack, an Error, or a Cancel of what never went out: what another system says `about` alerts of ours (ids). It
+    changes none of them."""
 
     origin: Origin
     about: tuple[str, ...]
@@ -87,6 +88,6 @@ class PeerStore(Protocol):
     async def record(self, news: News) -> Answer | None:
         """Write it all or nothing; the stored answer where the key was already used (then nothing was written).
 
-        Raises Conflict where its name is taken, NotFound.
+        Raises Conflict where its name is taken, NotFound; Overtaken where what it names and was not known came since.
         """
         ...
