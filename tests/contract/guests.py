@@ -14,7 +14,7 @@ from alertd.sandbox.faults import Fault, Kind, Phase
 from alertd.sandbox.sandbox import Options, Sandbox
 
 TIMEOUT = 0.6  # what a hasty adapter is configured to wait, in seconds
-PATIENT = 10.0  # and any other
+PATIENT = 30.0  # and any other
 
 
 @dataclass(frozen=True)

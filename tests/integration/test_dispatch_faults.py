@@ -108,7 +108,7 @@ async def test_a_post_accepted_while_its_channel_is_taken_away_goes_out_when_it_
 
         monkeypatch.setattr(type(store), "accept", slow)
         sending = asyncio.create_task(it.send(channels=["square"]))
-        await asyncio.wait_for(stored.wait(), 20)
+        await asyncio.wait_for(stored.wait(), 60)
         with_it = it.house.current.settings
         without = CHANNELS.replace('[channels.square]\nadapter = "fake"\naddressed = false\n', "")
         await it.house.channels.apply(specs(settings_of(tmp_path, without)))

@@ -73,7 +73,7 @@ async def _alertmanager(folder: Path, url: str, token: str) -> AsyncIterator[str
     )
     try:
         url = f"http://127.0.0.1:{port}"
-        async with httpx.AsyncClient() as client, asyncio.timeout(15):
+        async with httpx.AsyncClient(timeout=30) as client, asyncio.timeout(60):
             ready = False
             while not ready:
                 with contextlib.suppress(httpx.HTTPError):
@@ -92,14 +92,14 @@ async def _fires(url: str, began: datetime, ended: datetime | None = None) -> No
         "startsAt": began.isoformat(),
         **({"endsAt": ended.isoformat()} if ended else {}),
     }
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30) as client:
         answer = await client.post(f"{url}/api/v2/alerts", json=[alert])
         assert answer.is_success, answer.text
 
 
 async def _raised(town: FakeHouse, count: int) -> list[dict[str, Any]]:
     """The rule's alerts, oldest first, once there are so many."""
-    async with asyncio.timeout(12):
+    async with asyncio.timeout(60):
         while True:
             _, answer = await town.call("GET", "/v1/alerts")
             mine = [alert for alert in answer["items"] if alert["created_by"] == "rule:guasti"]

@@ -61,7 +61,7 @@ class Burst:
             pipes.post(origin, b"/push/%d" % ref, PROFILE, body, ref, self.answered, within=within)
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(60):
             while len(self.outcomes) < count:
                 self.came.clear()
                 await self.came.wait()
@@ -101,7 +101,7 @@ async def running(keys: Path, log: Path, port: int, *command: str) -> AsyncItera
     finally:
         if process.returncode is None:
             process.terminate()
-        await asyncio.wait_for(process.wait(), 10)
+        await asyncio.wait_for(process.wait(), 60)
 
 
 async def listens(port: int) -> bool:

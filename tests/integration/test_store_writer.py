@@ -106,7 +106,7 @@ async def test_urgent_jobs_overtake_and_others_still_get_their_turn(tmp_path: Pa
 
         finished = asyncio.Event()
         pressing = [asyncio.ensure_future(press()) for _ in range(8)]
-        await asyncio.wait_for(asyncio.gather(*(store._db.write(partial(note, name="o")) for _ in range(20))), 10)
+        await asyncio.wait_for(asyncio.gather(*(store._db.write(partial(note, name="o")) for _ in range(20))), 60)
         finished.set()
         await asyncio.gather(*pressing)
 
@@ -178,7 +178,7 @@ async def test_readers_cannot_write_and_do_not_wait_for_the_writer(tmp_path: Pat
     async with opened(tmp_path) as store:
         blocker = _Blocker(store._db)
         await blocker.entered()
-        assert await asyncio.wait_for(store.list_alerts(limit=1), 5) == []
+        assert await asyncio.wait_for(store.list_alerts(limit=1), 60) == []
         blocker.let_go()
         await blocker.done
         with pytest.raises(Unavailable, match="read-only"):

@@ -207,7 +207,11 @@ class Stopping(Script):
 class Mute(Script):
     """Never answers."""
 
+    def __init__(self) -> None:
+        self.heard: list[Request] = []
+
     def came(self, link: Link, request: Request) -> bool:
+        self.heard.append(request)
         return True
 
 

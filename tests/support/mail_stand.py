@@ -28,7 +28,7 @@ def tools(clock: Clock | None = None) -> Tools:
 
 @asynccontextmanager
 async def mail(port: int, clock: Clock | None = None, **changes: Any) -> AsyncIterator[EmailAdapter]:
-    settings = {"host": "127.0.0.1", "port": port, "from": "PC <allerta@comune.example.it>", "timeout": 10.0, **changes}
+    settings = {"host": "127.0.0.1", "port": port, "from": "PC <allerta@comune.example.it>", "timeout": 30.0, **changes}
     async with EmailAdapter.open("mail", EmailConfig.model_validate(settings), tools(clock)) as adapter:
         yield adapter
 

@@ -6,8 +6,8 @@ what it had decided to take, whether its answer arrived or not.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -75,6 +75,7 @@ class SmtpServer:
         self.verbs: list[str] = []
         self.port = 0
         self.struck = asyncio.Event()
+        self.mute = 0  # connections whose answer never comes
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator["SmtpServer"]:
@@ -221,12 +222,22 @@ class Dialogue:
         elif fault == "!reset":
             self.writer.transport.abort()
         elif fault == "!drip":
-            while not self.writer.transport.is_closing():
-                self.writer.write(b"2")
-                await asyncio.sleep(0.02)
+            with self.muted():
+                while not self.writer.transport.is_closing():
+                    self.writer.write(b"2")
+                    await asyncio.sleep(0.02)
         elif fault == "!hang":
-            await asyncio.Event().wait()
+            with self.muted():
+                await self.reader.read()
         raise HungUp
+
+    @contextmanager
+    def muted(self) -> Iterator[None]:
+        self.server.mute += 1
+        try:
+            yield
+        finally:
+            self.server.mute -= 1
 
     def say(self, reply: str) -> None:
         self.writer.write(reply.encode() + b"\r\n")

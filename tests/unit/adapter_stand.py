@@ -194,7 +194,7 @@ async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     for byte in b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n":
         writer.write(bytes((byte,)))
         await writer.drain()
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(1)
 
 
 async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -213,4 +213,4 @@ async def dripping_body(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
     while True:
         writer.write(b"x")
         await writer.drain()
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(1)

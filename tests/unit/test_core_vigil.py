@@ -93,7 +93,7 @@ async def test_only_who_has_parcels_and_settles_none_is_given_up_on(idle: float,
             stand.page.taken.clear()
         await stand.clock.advance(ROUND)
         if given_up:
-            await asyncio.wait_for(sending, 5)
+            await asyncio.wait_for(sending, 60)
         assert ended == (["cancelled", "went on"] if given_up else [])
         sending.cancel()
         await asyncio.wait([sending])

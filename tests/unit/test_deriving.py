@@ -23,7 +23,7 @@ from alertd.sandbox.keyring import Keyring
 from alertd.sandbox.unseal import unseal
 
 RING = Keyring(b"deriving")
-PATIENCE = 30
+PATIENCE = 60
 OFF_THE_CURVE = Keys(b"\x04" + b"\x01" * 64, bytes(16))
 ORPHANING = """
 import asyncio, structlog
@@ -99,9 +99,11 @@ async def deriving(kindness: int = 0, idle: float = 60.0) -> AsyncIterator[Deriv
 
 
 async def staffed(deriver: Deriver) -> Deriver:
-    """Once its processes are there."""
+    """Once its processes are there; it is not idle before."""
     await deriver.derive(keys(range(FEW + 1)))
-    await until(lambda: len(deriver.pids) == 2)
+    async with asyncio.timeout(PATIENCE):
+        while len(deriver.pids) != 2:
+            await deriver.derive(keys(range(1)))
     return deriver
 
 

@@ -33,16 +33,16 @@ from alertd.ports.adapter import Notice, Parcel, Tools
 from alertd.ports.clock import Clock
 from tests.support import notices
 from tests.support.clock import ManualClock, RealClock
+from tests.support.loop_time import running_ahead
 from tests.support.pages import Book, ListPage
 
 FROM = "Protezione Civile <allerta@comune.example.it>"
 PEM = ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 URL = "https://allerta.comune.example.it/unsubscribe/"
-SOON = 0.5
 
 
 def config(**changes: Any) -> EmailConfig:
-    return EmailConfig.model_validate({"host": "127.0.0.1", "from": FROM, "timeout": 5.0, **changes})
+    return EmailConfig.model_validate({"host": "127.0.0.1", "from": FROM, "timeout": 30.0, **changes})
 
 
 def tools(tmp_path: Path, clock: Clock | None = None, unsubscribe: str = URL) -> Tools:
@@ -428,7 +428,7 @@ BREAKS = [(s, f) for s in STAGES for f in ("!hang", "!close", "!reset", "!half",
 async def test_what_a_break_means_and_that_the_next_message_goes_through(tmp_path, stage, fault):
     relay = Relay(**{stage: fault})
     slow = fault in ("!hang", "!drip")
-    async with against(relay, tmp_path, timeout=SOON if slow else 10) as adapter:
+    async with against(relay, tmp_path) as adapter, running_ahead(lambda: slow and relay.struck.is_set()):
         verdict = await send_one(adapter)
         if stage == "BODY":
             assert verdict == Retry(Reason.TIMEOUT if slow else Reason.BROKEN)
@@ -468,7 +468,10 @@ async def test_starttls_and_login_must_be_offered(tmp_path):
     for reply, expected in (("454 4.7.0 later", UNAVAILABLE), ("534 5.7.9 too weak", Halt(Reason.CREDENTIALS))):
         async with against(Relay(**offered, AUTH=reply), tmp_path, username="anna", password="x") as adapter:
             assert await send_one(adapter) == expected
-    async with against(Relay(**offered, STARTTLS="220 go"), tmp_path, tls="starttls", timeout=SOON) as adapter:
+    async with (
+        against(Relay(**offered, STARTTLS="220 go"), tmp_path, tls="starttls") as adapter,
+        running_ahead(lambda: True),
+    ):
         assert await send_one(adapter) == Retry(Reason.CONNECT)  # the handshake gets no answer
 
 
@@ -483,7 +486,8 @@ async def test_check_says_whether_mail_could_go_and_sends_none(tmp_path):
         assert (await adapter.check()).ready
         relay.replies["CONNECT"] = "554 5.7.1 go away anna@example.org"
         assert (await adapter.check()).detail == "the relay answered 554 to our greeting"
-    async with against(Relay(EHLO="!hang"), tmp_path, timeout=SOON) as adapter:
+    relay = Relay(EHLO="!hang")
+    async with against(relay, tmp_path) as adapter, running_ahead(relay.struck.is_set):
         assert "no answer in time" in (await adapter.check()).detail
 
 

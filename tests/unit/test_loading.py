@@ -28,7 +28,7 @@ from tests.support.clock import START, ManualClock
 
 RING = Keyring(b"loading")
 ALL = frozenset(Purpose)
-PATIENCE = 30
+PATIENCE = 60
 
 
 def address(index: int, host: str = "push.example") -> str:

@@ -20,6 +20,7 @@ from adapters.webhook.config import WebhookConfig
 from alertd.domain.alert import Area, MsgType, Pair, Reference, Resource, ResponseType
 from alertd.domain.delivery import Accepted, Halt, Hold, Reason, Refused, Retry, Verdict
 from alertd.domain.geo import Circle, Polygon
+from tests.support.loop_time import running_ahead
 from tests.unit import adapter_stand as stand
 
 KEY = b"0123456789abcdefghijklmn"
@@ -56,7 +57,7 @@ class Channel:
 
 @asynccontextmanager
 async def channel(state: Path, url: str, **settings: Any) -> AsyncIterator[Channel]:
-    given = {"url": url, "secret": SECRET, "allow_private": ("127.0.0.0/8",), "timeout": 2.0}
+    given = {"url": url, "secret": SECRET, "allow_private": ("127.0.0.0/8",), "timeout": 30.0}
     config = WebhookConfig.model_validate(given | settings)
     clock = stand.StillClock()
     async with WebhookAdapter.open("hook", config, stand.tools(state, clock)) as adapter:
@@ -212,12 +213,17 @@ async def test_every_answer_has_its_verdict(
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
 async def test_a_receiver_that_misbehaves(script: stand.Script, verdict: Verdict, tmp_path: Path) -> None:
-    ca = stand.authority(tmp_path)
+    ca, struck = stand.authority(tmp_path), asyncio.Event()
+
+    async def misbehave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        struck.set()
+        await script(reader, writer)
+
     async with (
-        stand.raw_server(script, ca.server) as port,
-        channel(tmp_path, f"https://127.0.0.1:{port}/", ca_file=ca.file, timeout=0.5) as opened,
+        stand.raw_server(misbehave, ca.server) as port,
+        channel(tmp_path, f"https://127.0.0.1:{port}/", ca_file=ca.file) as opened,
     ):
-        async with asyncio.timeout(60):
+        async with running_ahead(lambda: struck.is_set() and verdict == Retry(Reason.TIMEOUT)):
             assert await opened.verdict() == verdict
 
 

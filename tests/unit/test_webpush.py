@@ -31,6 +31,7 @@ from alertd.domain.alert import MsgType, Purpose, Status
 from alertd.domain.delivery import Accepted, Gone, Halt, Hold, Reason, Refused, Retry, Verdict
 from alertd.ports.adapter import Parcel
 from tests.support.clock import ManualClock
+from tests.support.loop_time import running_ahead
 from tests.unit import adapter_stand as stand
 
 DEFAULTS = WebPushConfig()
@@ -100,7 +101,7 @@ class Channel:
 @asynccontextmanager
 async def channel(state: Path, port: int, ca_file: str = "", **settings: Any) -> AsyncIterator[Channel]:
     given = {"allow_hosts": (f"127.0.0.1:{port}",), "allow_private": ("127.0.0.0/8",), "ca_file": ca_file}
-    config = WebPushConfig.model_validate(given | {"timeout": 2.0} | settings)
+    config = WebPushConfig.model_validate(given | {"timeout": 30.0} | settings)
     clock = ManualClock(stand.NOW)
     async with WebPushAdapter.open("push", config, stand.tools(state, clock)) as adapter:
         yield Channel(adapter, config, Browser(), clock, port)
@@ -276,7 +277,7 @@ async def test_only_a_clean_name_of_the_message_is_kept(location: bytes, ref: st
     ca = stand.authority(tmp_path)
     async with (
         stand.raw_server(create, ca.server) as port,
-        channel(tmp_path, port, ca.file, timeout=10) as opened,
+        channel(tmp_path, port, ca.file, timeout=30) as opened,
     ):
         verdict = await opened.verdict("/x")
     assert verdict == Accepted(ref)
@@ -305,17 +306,26 @@ async def test_every_answer_has_its_verdict(
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
 async def test_a_server_that_misbehaves(script: stand.Script, verdict: Verdict, tmp_path: Path) -> None:
-    ca = stand.authority(tmp_path)
+    ca, struck = stand.authority(tmp_path), asyncio.Event()
+
+    async def misbehave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        struck.set()
+        await script(reader, writer)
+
     async with (
-        stand.raw_server(script, ca.server) as port,
-        channel(tmp_path, port, ca.file, timeout=0.5) as opened,
+        stand.raw_server(misbehave, ca.server) as port,
+        channel(tmp_path, port, ca.file) as opened,
     ):
-        async with asyncio.timeout(60):
+        async with running_ahead(lambda: struck.is_set() and verdict == Retry(Reason.TIMEOUT)):
             assert await opened.verdict("/x") == verdict
 
 
 async def test_a_port_where_nobody_listens_and_a_server_without_tls(tmp_path: Path) -> None:
-    async with stand.raw_server(stand.hang, None) as port, channel(tmp_path, port, timeout=1.0) as opened:
+    async with (
+        stand.raw_server(stand.hang, None) as port,
+        channel(tmp_path, port) as opened,
+        running_ahead(lambda: True),
+    ):
         assert await opened.verdict("/x") == Retry(Reason.CONNECT)
     async with channel(tmp_path, port) as opened:
         assert await opened.verdict("/x") == Retry(Reason.CONNECT)
@@ -616,8 +626,8 @@ async def test_cancelling_a_send_ends_it_and_leaves_the_channel_usable(tmp_path:
         channel(tmp_path, port, ca.file, timeout=60.0) as opened,
     ):
         sending = asyncio.create_task(stand.send(opened.adapter, [opened.parcel("/hang", n) for n in range(200)]))
-        await asyncio.wait_for(started.wait(), 5)
+        await asyncio.wait_for(started.wait(), 60)
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(sending, 5)
+            await asyncio.wait_for(sending, 60)
         assert await opened.verdict("/ok") == Accepted()
