@@ -17,7 +17,7 @@ from tests.integration.fake_house import CHANNELS, FakeHouse, alert, fake_house,
 
 
 async def _until(it: FakeHouse, alert_id: str, channel: str, **wanted: int) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while True:
             now = (await it.receipts(alert_id)).get(channel, {})
             if all(now.get(state) == count for state, count in wanted.items()):
