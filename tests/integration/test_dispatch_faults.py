@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from alertd.app import specs
 from alertd.core import dispatch
+from alertd.current import specs
 from alertd.domain.delivery import Accepted, Retry
 from alertd.ports.stores.intake import NewAlert, Stored
 from alertd.sandbox.fake import FakeAdapter
