@@ -25,13 +25,14 @@ from alertd.core.intake import Intake, IntakeParts
 from alertd.core.lanes import Lanes
 from alertd.core.letters import Letters
 from alertd.core.notices import Notices
-from alertd.core.pager import Pager, Reminding
+from alertd.core.pager import Pager
 from alertd.core.peers import Peers
 from alertd.core.plan import Planner
 from alertd.core.preview import Previews
 from alertd.core.raising import Raising
 from alertd.core.report import Reports
 from alertd.core.settle import Settler
+from alertd.core.storm import Reminding
 from alertd.core.sweep import Sweeper
 from alertd.core.vigil import Vigil
 from alertd.core.words.render import Renderer
@@ -83,7 +84,8 @@ class Current:
 
     @property
     def reminding(self) -> Reminding:
-        return Reminding(self.settings.officers.remind, self.settings.officers.reminders)
+        officers = self.settings.officers
+        return Reminding(officers.remind, officers.reminders, officers.one_by_one)
 
     @property
     def retry(self) -> RetryPolicy:
