@@ -11,7 +11,6 @@ from alertd.cli.client import Body, Client
 from alertd.cli.errors import WRONG_USAGE, Failure
 from alertd.cli.follow import watch_to_the_end
 from alertd.cli.options import LOCAL, AlertId, Config, Secret, Url
-from alertd.domain.paging import RULE
 
 
 def approve(
@@ -42,7 +41,7 @@ def reject(
     if bool(alert_id) == bool(rule):
         raise Failure("Name one draft by its ID, or all drafts of a rule by --rule NAME.", WRONG_USAGE)
     if rule:
-        asyncio.run(reject_all(url, token, rule.removeprefix(RULE), reason, asked=yes))
+        asyncio.run(reject_all(url, token, rule, reason, asked=yes))
     else:
         asyncio.run(_reject(url, token, alert_id, reason))
 

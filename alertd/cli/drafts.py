@@ -33,11 +33,12 @@ async def _drafts(url: str, token: str, rule: str) -> None:
 async def waiting(client: Client, rule: str = "") -> Sequence[Draft]:
     """Every draft, or those of one rule; real ones before drills, then by severity, then newest first."""
     found: list[Draft] = []
+    wanted = RULE + rule.removeprefix(RULE)
     cursor: str | None = ""
     while cursor is not None:
         after = f"&cursor={cursor}" if cursor else ""
         page = await client.get(f"/v1/alerts?state=draft&limit={_PAGE}{after}")
-        found += (one for one in page["items"] if not rule or one["created_by"] == RULE + rule)
+        found += (one for one in page["items"] if not rule or one["created_by"] == wanted)
         cursor = page["next"]
     return sorted(found, key=_rank)
 
