@@ -18,16 +18,18 @@ class Gathering:
         self._store = store
         self._fit = parts.fittings
         self._paging = paging
-        self._told: frozenset[str] | None = None
-        """Drafts that the last page spoke of. Nothing else is lost with it at a restart: then the page after it does
-        not say what became of them."""
+        self._waited: frozenset[str] | None = None
+        """Drafts that waited at the last page or since. None until this daemon sent one: after a restart the next page
+        does not say what became of them, for it would not know of all."""
 
     async def tell(
         self, rest: Sequence[Undecided], others: Collection[str], pages: Pages, reminding: Reminding, now: datetime
     ) -> datetime | None:
         """Page if it is due; when it is next, None where nobody can be paged. `others`: drafts that wait and have pages
         of their own. Raises Unavailable."""
-        last = pages.together
+        last, waiting = pages.together, frozenset(draft.alert_id for draft in rest)
+        if self._waited is not None:
+            self._waited |= waiting
         if not rest:
             return await self._end(last, others, now) if last is not None else now + reminding.every
         if (due := together_due(rest, pages, reminding, now)) is None:
@@ -35,7 +37,6 @@ class Gathering:
         if due > now:
             return due
         named = _named(last, rest)
-        waiting = frozenset(draft.alert_id for draft in rest)
         outcomes = await self._outcomes(waiting.union(others))
         shown = await self._shown(rest)
         if not await self._paging.together(named, rest, shown, outcomes, last.alert_id if last else None):
@@ -44,19 +45,19 @@ class Gathering:
                 drafts=named.drafts,
             )
             return None
-        self._told = waiting
+        self._waited = waiting
         self._fit.metrics.pages.labels("together").inc()
         return now + reminding.every
 
     async def _end(self, last: OpenPage, others: Collection[str], now: datetime) -> datetime:
         await self._paging.together(_named(last, ()), (), (), await self._outcomes(others), last.alert_id)
-        self._told = frozenset()
+        self._waited = frozenset()
         self._fit.metrics.pages.labels("ending").inc()
         return now
 
     async def _outcomes(self, waiting: Collection[str]) -> Sequence[Outcome]:
-        """What became of those the last page spoke of, but for those that still wait."""
-        gone = (self._told or frozenset()).difference(waiting)
+        """What became of those that waited since the last page, and wait no more."""
+        gone = (self._waited or frozenset()).difference(waiting)
         return await self._store.outcomes(gone) if gone else ()
 
     async def _shown(self, rest: Sequence[Undecided]) -> Sequence[StoredAlert]:

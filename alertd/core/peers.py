@@ -22,6 +22,7 @@ from alertd.core.overtaken import Message, overtaken, prevailing
 from alertd.core.peer_acts import UNDECIDED, Acts, Answering, Call
 from alertd.core.references import heads_of, listed, same
 from alertd.core.submission import Accepted
+from alertd.core.withholding import Withholding
 from alertd.domain.alert import Alert, MsgType, Reference, Status
 from alertd.domain.problems import Conflict, InFlight, Invalid, NotFound, Overtaken, Problem
 from alertd.ports.stores.access import Token
@@ -30,7 +31,6 @@ from alertd.ports.stores.peers import News, PeerStore, Waiting
 
 MAX_REFERENCES = 200
 _TRIES = 8
-_MOST_TOLD = 1_000
 _NEWS = frozenset({MsgType.ACK, MsgType.ERROR})
 _SENT = frozenset({MsgType.ALERT, MsgType.UPDATE})
 
@@ -42,7 +42,7 @@ class Peers:
         self._acts = Acts(parts, intake)
         self._acceptance = Acceptance(parts)
         self._in_flight: set[Reference] = set()
-        self._told_withheld: set[Reference] = set()
+        self._withholding = Withholding(parts, store)
         self.submission = self._acts.submission
 
     async def take(
@@ -95,7 +95,7 @@ class Peers:
         except InFlight:
             raise
         except Conflict as error:
-            await self._withheld(message, str(error))
+            await self._withholding.withhold(message, str(error))
             raise
         with _of_another(said, message):
             return await self._acts.alert(said, call)
@@ -119,17 +119,6 @@ class Peers:
         if (said := await self._store.said(last.seq)) is None:
             raise Overtaken(f"{last.name} was taken or forgotten at the same time: post it again")
         return overtaken(message, early, last, said)
-
-    async def _withheld(self, message: Message, why: str) -> None:
-        """Once in the audit log, for nothing else here tells that it ever came; again after a restart, or when very
-        many were withheld since."""
-        name = message.origin.name
-        if name in self._told_withheld:
-            return
-        await self._store.withheld(message.origin, why, self._.fittings.clock.now())
-        if len(self._told_withheld) >= _MOST_TOLD:
-            self._told_withheld.clear()
-        self._told_withheld.add(name)
 
     async def _remember(self, message: Message) -> NoReturn:
         """It waits for what it follows, if it could follow it. Raises NotFound; Invalid, and then nothing waits."""

@@ -174,6 +174,17 @@ async def test_once_all_are_rejected_the_officers_are_told_and_left_in_peace(des
     assert await kinds(desk) == {"own": 5, "together": 1, "ended": 5, "over": 1}
 
 
+async def test_drafts_that_no_page_named_are_counted_when_they_end(desk: Desk) -> None:
+    drafts = await storm(desk, 7)
+    await desk.round()
+    drafts += await storm(desk, 4, "vento")
+    await desk.round()
+    assert (await kinds(desk))["together"] == 1
+    await reject(desk, *drafts)
+    await desk.round()
+    assert "respinte da anna: 6 (" in ((await last_of_all(desk)).alert.info[0].description or "")
+
+
 async def test_rejected_one_after_the_other_no_other_takes_their_place(desk: Desk) -> None:
     for draft in await storm(desk):
         await desk.round()
