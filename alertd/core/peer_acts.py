@@ -83,9 +83,8 @@ class Acts:
             allow(call.token, "alerts:send")
         _refuse_other_status(message.alert, drafts)
         if len({one.alert.purpose for one in drafts}) > 1:
-            raise Conflict(
-                f"alerts {', '.join(one.alert.id for one in drafts)} differ in purpose: update each by itself"
-            )
+            ids = ", ".join(one.alert.id for one in drafts)
+            raise Conflict(f"alerts {ids} differ in purpose: update each by itself")
         return drafts
 
     async def instead(self, message: Message, drafts: Sequence[StoredAlert], call: Call) -> bytes:
