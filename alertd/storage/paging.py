@@ -27,7 +27,8 @@ OPEN: Final = "SELECT id, accepted_at FROM alert WHERE cohort = 'officers' AND f
 """The conditions are those of the indexes, word for word."""
 
 OUTCOMES: Final = """
-SELECT state, created_by, decided_by, iif(decided_by = created_by, NULL, reject_reason), count(*) FROM alert
+SELECT state, decided_by IS created_by, decided_by, iif(decided_by IS created_by, NULL, reject_reason), count(*)
+FROM alert
 WHERE id IN (SELECT value FROM json_each(:ids)) GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC
 """
 
@@ -48,7 +49,7 @@ def open_pages(conn: Connection, since: datetime) -> Sequence[OpenPage]:
 
 def outcomes(conn: Connection, draft_ids: Collection[str]) -> Sequence[Outcome]:
     rows = run(conn, OUTCOMES, {"ids": json_text(sorted(draft_ids))}).fetchall()
-    return [Outcome(AlertState(state), by, who, why, count) for state, by, who, why, count in rows]
+    return [Outcome(AlertState(state), bool(own), who, why, count) for state, own, who, why, count in rows]
 
 
 def _counts(page: str, *, late: bool) -> bool:

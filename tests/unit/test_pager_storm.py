@@ -292,10 +292,10 @@ async def test_every_language_of_pages_has_words_for_many(desk: Desk, tag: str) 
     gravity = Gravity(real=True, emergency=True, severity=4)
     drafts = [Undecided(n, f"d{n}", stored.deadline, f"rule:r{n % 12}", gravity) for n in range(1600)]
     outcomes = [
-        Outcome(AlertState.DRAFT, "rule:a", None, None, 3),
-        Outcome(AlertState.REJECTED, "rule:a", "rule:a", None, 4),
-        Outcome(AlertState.REJECTED, "rule:a", "anna", "falso", 5),
-        Outcome(AlertState.ACTIVE, "rule:a", "bruno", None, 6),
+        Outcome(AlertState.DRAFT, False, None, None, 3),
+        Outcome(AlertState.REJECTED, True, "rule:a", None, 4),
+        Outcome(AlertState.REJECTED, False, "anna", "falso", 5),
+        Outcome(AlertState.ACTIVE, False, "bruno", None, 6),
     ]
     service = replace(SERVICE, languages=(tag,))
     (info,) = TogetherSpeech(drafts, [stored], outcomes, service, 3).infos()

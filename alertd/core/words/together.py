@@ -126,7 +126,7 @@ def _form(outcome: Outcome, words: TogetherWords) -> str:
         return words.expired
     if outcome.state is not AlertState.REJECTED:
         return words.approved
-    return words.withdrawn if outcome.decided_by == outcome.raised_by else words.rejected
+    return words.withdrawn if outcome.withdrawn else words.rejected
 
 
 def _severity(drafts: Sequence[Undecided]) -> Severity:

@@ -28,10 +28,10 @@ class OpenPage(NamedTuple):
 
 class Outcome(NamedTuple):
     """How many `drafts` came to the same: `state` is DRAFT where nobody decided in time, REJECTED where they were
-    rejected, or withdrawn by `raised_by`; else they were approved."""
+    rejected, or `withdrawn` by whoever raised them; else they were approved."""
 
     state: AlertState
-    raised_by: str
+    withdrawn: bool
     decided_by: str | None
     reason: str | None
     drafts: int
