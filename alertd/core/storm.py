@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from alertd.domain.paging import Gravity, draft_and_number, is_ending, is_together_ending, next_due, together
+from alertd.domain.paging import (
+    Gravity,
+    Together,
+    draft_and_number,
+    is_ending,
+    is_together_ending,
+    next_due,
+    together,
+)
 from alertd.ports.stores.pages import OpenPage, Undecided
 
 _GROWN: Final = 10
@@ -31,11 +39,12 @@ class Reminding:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """What the store knows of pages: the last `own` one of each draft, the last that told of many `together`, and when
-    either kind told an end within the window."""
+    """What the store knows of pages: the last `own` one of each draft, the last that told of many `together` with what
+    it `said`, and when either kind told an end within the window."""
 
     own: Mapping[str, OpenPage]
     together: OpenPage | None
+    said: Together | None
     ended: Sequence[datetime]
     together_ended: Sequence[datetime]
 
@@ -49,10 +58,12 @@ class Choice(NamedTuple):
 
 def sorted_out(pages: Sequence[OpenPage], now: datetime) -> Pages:
     """An end told after `now` is one before the clock was set back: it takes no place."""
-    many = [page for page in pages if together(page.alert_id) is not None]
+    many = [(page, said) for page in pages if (said := together(page.alert_id)) is not None]
+    last, said = max(many, key=lambda one: one[0].accepted_at, default=(None, None))
     return Pages(
         own={about[0]: page for page in pages if (about := draft_and_number(page.alert_id))},
-        together=max(many, key=lambda page: page.accepted_at, default=None),
+        together=last,
+        said=said,
         ended=[at for page, at in pages if at <= now and is_ending(page)],
         together_ended=[at for page, at in pages if at <= now and is_together_ending(page)],
     )
@@ -77,8 +88,7 @@ def chosen(drafts: Sequence[Undecided], pages: Pages, limit: int) -> Choice:
 
 def together_due(rest: Sequence[Undecided], pages: Pages, reminding: Reminding, now: datetime) -> datetime | None:
     """When the next page about all of the rest is due; None where that is the last reminder and no draft is new."""
-    last = pages.together
-    said = together(last.alert_id) if last is not None else None
+    last, said = pages.together, pages.said
     if last is None or said is None:
         many = len(pages.together_ended) >= reminding.one_by_one
         return min(pages.together_ended) + reminding.every if many else now
@@ -90,10 +100,7 @@ def together_due(rest: Sequence[Undecided], pages: Pages, reminding: Reminding, 
 
 
 def _told(draft: Undecided, pages: Pages) -> bool:
-    if draft.alert_id in pages.own:
-        return True
-    said = together(pages.together.alert_id) if pages.together is not None else None
-    return said is not None and draft.seq <= said.newest
+    return draft.alert_id in pages.own or (pages.said is not None and draft.seq <= pages.said.newest)
 
 
 def _gravest_first(draft: Undecided) -> tuple[int, int, int, int]:

@@ -106,7 +106,7 @@ def test_nothing_is_lost_and_no_more_are_paged_than_there_are_places(
     gravities: list[Gravity], limit: int, ended: int
 ) -> None:
     drafts = [a_draft(str(number), gravity) for number, gravity in enumerate(gravities)]
-    pages = Pages({}, None, [NOW] * ended, [])
+    pages = Pages({}, None, None, [NOW] * ended, [])
     first, rest = chosen(drafts, pages, limit)
     assert sorted(names([*first, *rest])) == sorted(draft.alert_id for draft in drafts)
     assert len(first) <= max(limit - ended, 0) or len(first) == 1
