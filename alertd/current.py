@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alertd.core.channels import ChannelSpec
 from alertd.core.fittings import Fittings
-from alertd.core.pager import Reminding
+from alertd.core.storm import Reminding
 from alertd.core.words.render import Renderer
 from alertd.domain.alert import WHOLE_TERRITORY, Purpose
 from alertd.domain.retry import RetryPolicy
@@ -46,7 +46,8 @@ class Current:
 
     @property
     def reminding(self) -> Reminding:
-        return Reminding(self.settings.officers.remind, self.settings.officers.reminders)
+        officers = self.settings.officers
+        return Reminding(officers.remind, officers.reminders, officers.one_by_one)
 
     @property
     def retry(self) -> RetryPolicy:

@@ -2,7 +2,7 @@
 
 import typer
 
-from alertd.cli import cap, daemon, decide, demo, follow, ingest, send, store, subscribers, tokens
+from alertd.cli import cap, daemon, decide, demo, drafts, follow, ingest, send, store, subscribers, tokens
 from alertd.cli.errors import guarded
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app.command("send")(send.send)
 app.command("watch")(follow.watch)
 app.command("cancel")(follow.cancel)
 app.command("report")(follow.report)
-app.command("drafts")(decide.drafts)
+app.command("drafts")(drafts.drafts)
 app.command("approve")(decide.approve)
 app.command("reject")(decide.reject)
 app.add_typer(tokens.app, name="token")

@@ -68,7 +68,7 @@ class Client:
         for attempt in range(1, _TRIES):
             try:
                 return await self._call("POST", path, body.data, headers)
-            except _TryAgain as error:
+            except Unsure as error:
                 sys.stderr.write(f"alertd: {error}; trying again\n")
                 await asyncio.sleep(0.25 * 2**attempt)
         return await self._call("POST", path, body.data, headers)
@@ -92,7 +92,7 @@ class Client:
             except (aiohttp.ClientError, TimeoutError) as error:
                 lost = _unreachable(self._url, error)
             else:
-                lost = _TryAgain(f"{self._url} ended the stream")
+                lost = Unsure(f"{self._url} ended the stream")
             failures += 1
             if failures >= _TRIES:
                 raise lost
@@ -116,13 +116,13 @@ class Client:
             raise _unreachable(self._url, error) from None
 
 
-class _TryAgain(Failure):
-    """It may or may not have happened: ask again with the same key."""
+class Unsure(Failure):
+    """It may or may not have happened: what has a key may be asked again with it."""
 
 
-def _unreachable(url: str, error: Exception) -> _TryAgain:
+def _unreachable(url: str, error: Exception) -> Unsure:
     reason = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
-    return _TryAgain(f"The daemon at {url} cannot be reached: {reason}")
+    return Unsure(f"The daemon at {url} cannot be reached: {reason}")
 
 
 async def _raise_for(response: aiohttp.ClientResponse) -> None:
@@ -134,7 +134,7 @@ async def _raise_for(response: aiohttp.ClientResponse) -> None:
         problem = {}
     text = _explained(response, problem if isinstance(problem, dict) else {})
     if response.status == _IN_FLIGHT and "Retry-After" in response.headers:
-        raise _TryAgain(text)
+        raise Unsure(text)
     raise Failure(text)
 
 

@@ -1,23 +1,16 @@
-"""`alertd drafts`, `approve`, `reject`: the second person's part, at any terminal that reaches the daemon."""
+"""`alertd approve`, `reject`: the second person's part, at any terminal that reaches the daemon."""
 
 import asyncio
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.table import Table
 
+from alertd.cli.clear import reject_all
 from alertd.cli.client import Body, Client
+from alertd.cli.errors import WRONG_USAGE, Failure
 from alertd.cli.follow import watch_to_the_end
 from alertd.cli.options import LOCAL, AlertId, Config, Secret, Url
-from alertd.cli.tables import show
-
-_PAGE = 200
-
-
-def drafts(url: Url = LOCAL, token: Secret = "", config: Config = None) -> None:  # noqa: ARG001
-    """What waits for a decision, newest first."""
-    asyncio.run(_drafts(url, token))
 
 
 def approve(
@@ -32,36 +25,25 @@ def approve(
 
 
 def reject(
-    alert_id: AlertId,
-    reason: Annotated[str, typer.Option(help="Why, for whoever wrote it.", show_default=False)],
+    alert_id: Annotated[str, typer.Argument(metavar="[ID]", help="The draft's id.", show_default=False)] = "",
+    reason: Annotated[str, typer.Option(help="Why, for whoever wrote it.", show_default=False)] = "",
+    rule: Annotated[
+        str, typer.Option("--rule", metavar="NAME", help="Instead of an ID: every draft of this rule that waits now.")
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="With --rule: do not ask.")] = False,  # noqa: FBT002
     url: Url = LOCAL,
     token: Secret = "",
     config: Config = None,  # noqa: ARG001
 ) -> None:
-    """End a draft: nothing of it is sent."""
-    asyncio.run(_reject(url, token, alert_id, reason))
-
-
-async def _drafts(url: str, token: str) -> None:
-    table = Table("id", "by", "status", "what", "zones", "expires", "note")
-    async with Client(url, token) as client:
-        cursor: str | None = ""
-        while cursor is not None:
-            after = f"&cursor={cursor}" if cursor else ""
-            page = await client.get(f"/v1/alerts?state=draft&limit={_PAGE}{after}")
-            for alert in page["items"]:
-                table.add_row(*_row(alert))
-            cursor = page["next"]
-    show(table)
-
-
-def _row(alert: dict[str, Any]) -> list[str]:
-    infos = alert.get("info") or [{}]
-    zones = dict.fromkeys(zone for info in infos for area in info.get("area", ()) for zone in area.get("zones", ()))
-    what = infos[0].get("headline") or infos[0].get("event") or ""
-    expires = max((str(info.get("expires") or "") for info in infos), default="")
-    values = (alert["id"], alert["created_by"], alert["status"], what, " ".join(zones), expires)
-    return [*map(str, values), str(alert.get("note") or "")]
+    """End a draft, or all drafts of a rule: nothing of them is sent."""
+    if not reason.strip():
+        raise Failure("--reason WHY is missing: it is told to whoever wrote the draft.", WRONG_USAGE)
+    if bool(alert_id) == bool(rule):
+        raise Failure("Name one draft by its ID, or all drafts of a rule by --rule NAME.", WRONG_USAGE)
+    if rule:
+        asyncio.run(reject_all(url, token, rule, reason, asked=yes))
+    else:
+        asyncio.run(_reject(url, token, alert_id, reason))
 
 
 async def _approve(url: str, token: str, alert_id: str, *, follow: bool) -> None:

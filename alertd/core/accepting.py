@@ -39,13 +39,15 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """What a rule raises an alert on: its evidence, for the audit log, and a draft of its own that this replaces."""
+    """What a rule raises an alert on: its evidence, for the audit log, and a draft of its own that this replaces. What
+    another system updates although it never went out: `replaces`, drafts of anybody's."""
 
     evidence: tuple[str, ...] = ()
     supplants: str | None = None
+    replaces: tuple[str, ...] = ()
 
     def under(self, new: NewAlert) -> NewAlert:
-        return replace(new, evidence=self.evidence, supplants=self.supplants)
+        return replace(new, evidence=self.evidence, supplants=self.supplants, replaces=self.replaces)
 
 
 NO_GROUNDS = Grounds()

@@ -43,7 +43,10 @@ class Metrics:
             "alertd_alerts_total", "Alerts accepted", ["purpose", "status", "msg_type"], registry=registry
         )
         self.pages = Counter(
-            "alertd_pages_total", "Pages to the officers: first, reminder, ending, notice", ["kind"], registry=registry
+            "alertd_pages_total",
+            "Pages to the officers: first, reminder, together, ending, notice",
+            ["kind"],
+            registry=registry,
         )
         self.drafts_waiting = Gauge(
             "alertd_drafts_waiting", "Drafts of rules that wait for a decision", registry=registry

@@ -2,16 +2,18 @@
 
 A page is an alert of its own on the ordinary road: System, Restricted, to the cohort `officers` alone, on addressed
 channels alone. Each reminder is an Update of the page before it, so that a device shows one; the last says how it
-ended. All that is known of pages is in the store, so a restart neither forgets one nor repeats it.
+ended. Where too many drafts wait at once, one page tells of those that have none of their own (`core.storm`). All that
+is known of pages is in the store, so a restart neither forgets one nor repeats it.
 """
 
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from alertd.core.accepting import IntakeParts
+from alertd.core.gathering import Gathering
 from alertd.core.paging import Paging
+from alertd.core.storm import Pages, Reminding, chosen, sorted_out
 from alertd.domain.alert import AlertState
 from alertd.domain.paging import draft_and_number, next_due
 from alertd.domain.problems import Unavailable
@@ -25,20 +27,13 @@ _LOOK_AGAIN: Final = timedelta(minutes=1)
 _CONCERN: Final = "pages"
 
 
-@dataclass(frozen=True, slots=True)
-class Reminding:
-    """A reminder every `every`; at most `at_most`, None until the draft expires."""
-
-    every: timedelta
-    at_most: int | None = None
-
-
 class Pager:
     def __init__(self, store: PagerStore, parts: IntakeParts, reminding: Callable[[], Reminding]) -> None:
         """`reminding` is asked each time: SIGHUP changes it."""
         self._store = store
         self._fit = parts.fittings
         self._paging = Paging(parts)
+        self._gathering = Gathering(store, parts, self._paging)
         self._reminding = reminding
 
     async def run(self) -> None:
@@ -60,19 +55,36 @@ class Pager:
 
     async def round(self) -> datetime:
         """Send every page that is due; when to look again. Raises Unavailable."""
-        now = self._fit.clock.now()
-        pages = {about[0]: page for page in await self._store.open_pages() if (about := _about(page))}
+        now, reminding = self._fit.clock.now(), self._reminding()
         drafts = await self._store.undecided(now)
-        again = now + _LOOK_AGAIN
-        unpaged = 0
-        for draft in drafts:
-            due = await self._guarded(draft.alert_id, self._remind(draft, pages.pop(draft.alert_id, None), now))
-            unpaged += due is None
+        pages = sorted_out(await self._store.open_pages(now - reminding.every), now)
+        first, rest = chosen(drafts, pages, reminding.one_by_one)
+        apart = [*(one for one in drafts if one.alert_id in pages.own), *first]
+        again, unpaged = await self._one_by_one(apart, pages, reminding, now)
+        if rest or pages.together is not None:
+            others = frozenset(one.alert_id for one in apart)
+            due = await self._guarded("", self._gathering.tell(rest, others, pages, reminding, now))
+            unpaged += len(rest) if due is None else 0
             again = min(again, due or again)
-        for draft_id, page in pages.items():
-            await self._guarded(draft_id, self._end(draft_id, page))
         self._tell(len(drafts), unpaged)
         return again
+
+    async def _one_by_one(
+        self, drafts: Sequence[Undecided], pages: Pages, reminding: Reminding, now: datetime
+    ) -> tuple[datetime, int]:
+        """Page about each that is due, and tell how those ended that wait no more. When to look again, and how many
+        could not be paged about."""
+        again = now + _LOOK_AGAIN
+        own = dict(pages.own)
+        unpaged = 0
+        for draft in drafts:
+            step = self._remind(draft, own.pop(draft.alert_id, None), reminding, now)
+            due = await self._guarded(draft.alert_id, step)
+            unpaged += due is None
+            again = min(again, due or again)
+        for draft_id, page in own.items():
+            await self._guarded(draft_id, self._end(draft_id, page))
+        return again, unpaged
 
     async def _guarded(self, draft_id: str, step: Coroutine[Any, Any, datetime | None]) -> datetime | None:
         """One draft that cannot be paged about keeps neither the others nor the daemon from their work."""
@@ -81,15 +93,16 @@ class Pager:
         except Unavailable:
             raise
         except Exception:
-            self._fit.log.exception("a page to the officers failed", alert=draft_id)
+            self._fit.log.exception("a page to the officers failed", alert=draft_id or "many drafts")
             return None
 
-    async def _remind(self, draft: Undecided, last: OpenPage | None, now: datetime) -> datetime | None:
+    async def _remind(
+        self, draft: Undecided, last: OpenPage | None, reminding: Reminding, now: datetime
+    ) -> datetime | None:
         """When its next page is due; None where nobody can be paged."""
-        reminding = self._reminding()
         number = 1
         if last is not None:
-            number += (_about(last) or ("", 0))[1]
+            number += (draft_and_number(last.alert_id) or ("", 0))[1]
             due = next_due(last.accepted_at, reminding.every, now)
             if reminding.at_most is not None and number > reminding.at_most + 1:
                 return draft.deadline
@@ -119,7 +132,3 @@ class Pager:
         self._fit.metrics.drafts_unpaged.set(unpaged)
         concern = f"{unpaged} of {waiting} drafts waiting for a decision could not be paged to any officer"
         self._fit.readiness.concern(_CONCERN, concern if unpaged else None)
-
-
-def _about(page: OpenPage) -> tuple[str, int] | None:
-    return draft_and_number(page.alert_id)

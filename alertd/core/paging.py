@@ -10,12 +10,14 @@ from alertd.core.audience import of_officers
 from alertd.core.submission import Accepted, Submission, identified
 from alertd.core.words.notices import Notice, notice_infos
 from alertd.core.words.paging import Speech
+from alertd.core.words.together import TogetherSpeech
 from alertd.domain.alert import Alert, AlertState, Info, MsgType, Purpose, Reference, Scope, Status
-from alertd.domain.paging import PAGER, ending_id, notice_id, page_id
+from alertd.domain.paging import PAGER, Together, ending_id, notice_id, page_id, together_ending_id, together_id
 from alertd.domain.problems import Conflict, NotFound
 from alertd.domain.subscriber import Cohort
 from alertd.ports.stores.access import Token
 from alertd.ports.stores.intake import ChannelPlan, NewAlert, StoredAlert, Target
+from alertd.ports.stores.pages import Outcome, Undecided
 
 _EVERY_OFFICER: Final = (Target("*", 1, 4),)
 """Whatever zones and severity he asked for: those are about alerts, and this asks him for a decision."""
@@ -59,6 +61,26 @@ class Paging:
         until = self._.fittings.clock.now() + _ENDING_LASTS
         page = _Page(ending_id(draft.alert.id), infos, until, draft.alert.id)
         await self._accept(page, last, of_officers(self._.carriers()))
+
+    async def together(
+        self,
+        named: Together,
+        drafts: Sequence[Undecided],
+        shown: Sequence[StoredAlert],
+        outcomes: Sequence[Outcome],
+        last: str | None,
+    ) -> bool:
+        """Page the officers about many drafts at once, or, without any, that none waits any more; False where there
+        are no officers. `last` as in `page`, the rest as in `TogetherSpeech`. Raises Unavailable."""
+        plans = of_officers(self._.carriers())
+        if drafts and not await self._anybody(plans):
+            return False
+        infos = TogetherSpeech(drafts, shown, outcomes, self._.service(), named.number).infos()
+        own = together_id(named) if drafts else together_ending_id(named.thread)
+        ended = self._.fittings.clock.now() + _ENDING_LASTS
+        page = _Page(own, infos, max((draft.deadline for draft in drafts), default=ended))
+        await self._accept(page, last, plans)
+        return True
 
     async def notice(self, key: str, notice: Notice, after: str | None = None) -> str | None:
         """Tell the officers what asks for no decision; the id of the page, None where there is no officer. Once for

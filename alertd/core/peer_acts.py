@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from alertd.core.accepting import Acceptance, Encode, Idempotency, IntakeParts
+from alertd.core.accepting import Acceptance, Encode, Grounds, Idempotency, IntakeParts
 from alertd.core.access import allow
 from alertd.core.geocodes import nowhere, zoned
 from alertd.core.intake import Intake
@@ -12,7 +12,8 @@ from alertd.core.overtaken import Message
 from alertd.core.references import heads_of
 from alertd.core.submission import Accepted, Submission
 from alertd.domain.alert import Alert, AlertState, MsgType, Scope, Status
-from alertd.domain.problems import Invalid, Problem
+from alertd.domain.paging import reserved
+from alertd.domain.problems import Conflict, Invalid, Problem
 from alertd.domain.signal import Violation
 from alertd.ports.stores.access import Token
 from alertd.ports.stores.intake import Origin, StoredAlert
@@ -67,6 +68,41 @@ class Acts:
             origin=message.origin,
         )
 
+    def outdated(self, message: Message, known: Sequence[StoredAlert], call: Call) -> Sequence[StoredAlert]:
+        """The drafts whose words an Update says anew, where nothing that it names ever went out; none otherwise, and
+        none of a rule's, for those the officers are paged about, nor one that follows something.
+
+        Raises Forbidden where one is another's and the token may not send, Invalid where one is of another status,
+        Conflict where they are not of one purpose.
+        """
+        drafts = [one for one in known if one.state is AlertState.DRAFT]
+        own = [one for one in drafts if not one.ancestors and not reserved(one.created_by)]
+        if not drafts or own != drafts or any(one.state not in UNDECIDED for one in known):
+            return ()
+        if any(one.created_by != call.token.name for one in drafts):
+            allow(call.token, "alerts:send")
+        _refuse_other_status(message.alert, drafts)
+        if len({one.alert.purpose for one in drafts}) > 1:
+            ids = ", ".join(one.alert.id for one in drafts)
+            raise Conflict(f"alerts {ids} differ in purpose: update each by itself")
+        return drafts
+
+    async def instead(self, message: Message, drafts: Sequence[StoredAlert], call: Call) -> bytes:
+        """What an Update says, as a draft in place of those: nobody has approved any of it. Raises Overtaken where one
+        was decided meanwhile."""
+        ids = tuple(one.alert.id for one in drafts)
+        told = Violation("document", f"{', '.join(ids)} never went out: this is a draft in its place")
+        origin = replace(message.origin, violations=(*message.origin.violations, told))
+        submission = self.submission(replace(message.alert, msg_type=MsgType.ALERT, purpose=drafts[0].alert.purpose))
+        return await self._intake.submit(
+            submission,
+            token=replace(call.token, scopes=frozenset({"alerts:draft"})),
+            idempotency=call.idempotency,
+            encode=call.encode(origin),
+            origin=origin,
+            grounds=Grounds(replaces=ids),
+        )
+
     async def withdrawn(
         self, message: Message, known: Sequence[StoredAlert], call: Call
     ) -> tuple[Sequence[StoredAlert], Sequence[StoredAlert]]:
@@ -87,10 +123,7 @@ class Acts:
             allow(call.token, "alerts:send")
         if out:
             heads_of(alert, out)
-        for draft in drafts:
-            if draft.alert.status not in {alert.status, Status.DRAFT}:
-                kept = f"{alert.msg_type} keeps its original's status, {draft.alert.status}"
-                raise Invalid(Problem(("status",), kept))
+        _refuse_other_status(alert, drafts)
         await self._acceptance.replay(call.token, call.idempotency)
         for draft in drafts:
             await self._take_back(draft.alert.id, draft.created_by, alert, call.token.name)
@@ -144,6 +177,13 @@ class Acts:
             incidents=alert.incidents,
             code=alert.code,
         )
+
+
+def _refuse_other_status(alert: Alert, drafts: Sequence[StoredAlert]) -> None:
+    for draft in drafts:
+        if draft.alert.status not in {alert.status, Status.DRAFT}:
+            kept = f"{alert.msg_type} keeps its original's status, {draft.alert.status}"
+            raise Invalid(Problem(("status",), kept))
 
 
 def _refuse_narrow(alert: Alert) -> None:

@@ -22,7 +22,8 @@ from alertd.core.overtaken import Message, overtaken, prevailing
 from alertd.core.peer_acts import UNDECIDED, Acts, Answering, Call
 from alertd.core.references import heads_of, listed, same
 from alertd.core.submission import Accepted
-from alertd.domain.alert import Alert, MsgType, Reference, Status
+from alertd.core.withholding import Withholding
+from alertd.domain.alert import Alert, AlertState, MsgType, Reference, Status
 from alertd.domain.problems import Conflict, InFlight, Invalid, NotFound, Overtaken, Problem
 from alertd.ports.stores.access import Token
 from alertd.ports.stores.intake import StoredAlert
@@ -30,7 +31,6 @@ from alertd.ports.stores.peers import News, PeerStore, Waiting
 
 MAX_REFERENCES = 200
 _TRIES = 8
-_MOST_TOLD = 1_000
 _NEWS = frozenset({MsgType.ACK, MsgType.ERROR})
 _SENT = frozenset({MsgType.ALERT, MsgType.UPDATE})
 
@@ -42,7 +42,7 @@ class Peers:
         self._acts = Acts(parts, intake)
         self._acceptance = Acceptance(parts)
         self._in_flight: set[Reference] = set()
-        self._told_withheld: set[Reference] = set()
+        self._withholding = Withholding(parts, store)
         self.submission = self._acts.submission
 
     async def take(
@@ -56,7 +56,7 @@ class Peers:
         """
         alert = message.alert
         message = replace(message, origin=replace(message.origin, owner=token.name))
-        if alert.msg_type is MsgType.UPDATE or not holds(token, "alerts:draft"):  # a draft's author may take it back
+        if not holds(token, "alerts:draft"):  # a draft's author may take it back, or word it anew
             allow(token, "alerts:send")
         allow_mode(token, alert.status)
         with self._alone(message.origin.name):
@@ -83,7 +83,9 @@ class Peers:
             known, never = await self._acts.withdrawn(message, known, call)
             if never and not known:
                 return await self._news(message, never, call)
-            allow(call.token, "alerts:send")
+        elif drafts := self._acts.outdated(message, known, call):
+            return await self._instead(message, drafts, call)
+        allow(call.token, "alerts:send")
         if not known:
             await self._remember(message)
         return await self._follow(message, heads_of(alert, known), call)
@@ -95,7 +97,7 @@ class Peers:
         except InFlight:
             raise
         except Conflict as error:
-            await self._withheld(message, str(error))
+            await self._withholding.withhold(message, str(error))
             raise
         with _of_another(said, message):
             return await self._acts.alert(said, call)
@@ -110,6 +112,17 @@ class Peers:
                 said, heads, call
             )
 
+    async def _instead(self, message: Message, drafts: Sequence[StoredAlert], call: Call) -> bytes:
+        """An Update of drafts: they must not be approved any more, and neither has anybody approved what it says.
+        Raises Conflict, when that is done, where the token may send: who reads 202 may rely on it."""
+        said = await self._with_what_was_early(message)
+        if said.alert.msg_type is MsgType.CANCEL:
+            ids = ", ".join(one.alert.id for one in drafts)
+            raise Conflict(f"{message.origin.name} was cancelled before it came, by {said.origin.by}: reject {ids}")
+        with _of_another(said, message):
+            answer = await self._acts.instead(said, drafts, call)
+        return await self._told_before(message, call.token) or answer
+
     async def _with_what_was_early(self, message: Message) -> Message:
         """Raises Overtaken where what prevails waits no more."""
         early = await self._store.early(message.origin.name, message.alert.status)
@@ -119,17 +132,6 @@ class Peers:
         if (said := await self._store.said(last.seq)) is None:
             raise Overtaken(f"{last.name} was taken or forgotten at the same time: post it again")
         return overtaken(message, early, last, said)
-
-    async def _withheld(self, message: Message, why: str) -> None:
-        """Once in the audit log, for nothing else here tells that it ever came; again after a restart, or when very
-        many were withheld since."""
-        name = message.origin.name
-        if name in self._told_withheld:
-            return
-        await self._store.withheld(message.origin, why, self._.fittings.clock.now())
-        if len(self._told_withheld) >= _MOST_TOLD:
-            self._told_withheld.clear()
-        self._told_withheld.add(name)
 
     async def _remember(self, message: Message) -> NoReturn:
         """It waits for what it follows, if it could follow it. Raises NotFound; Invalid, and then nothing waits."""
@@ -224,7 +226,15 @@ class Peers:
             found.update(dict.fromkeys(ids))
             if not ids:
                 unheard.append(reference)
-        return [await self._.store.get_alert(alert_id) for alert_id in found], tuple(unheard)
+        stood = [await self._standing(alert_id) for alert_id in found]
+        return list({one.alert.id: one for one in stood}.values()), tuple(unheard)
+
+    async def _standing(self, alert_id: str) -> StoredAlert:
+        """The alert, or the draft that took the place of one that never went out."""
+        stored = await self._.store.get_alert(alert_id)
+        while stored.state is AlertState.REJECTED and stored.followed_by is not None:
+            stored = await self._.store.get_alert(stored.followed_by)
+        return stored
 
 
 @contextmanager

@@ -124,6 +124,8 @@ class Officers(Section):
         None, ge=0, le=10_000, description="a whole number from 0 to 10000; left out: until the draft expires"
     )
 
+    one_by_one: int = Field(5, ge=1, le=1_000, description="a whole number from 1 to 1000")
+
     @field_validator("remind")
     @classmethod
     def _bearable(cls, remind: timedelta) -> timedelta:

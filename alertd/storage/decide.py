@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from alertd.domain.alert import AlertState
 from alertd.domain.delivery import RETRYABLE, State
-from alertd.domain.problems import Conflict, Forbidden, NotFound
+from alertd.domain.problems import Conflict, Forbidden, NotFound, Overtaken
 from alertd.domain.times import micros
 from alertd.storage import audit, follow, tally
 from alertd.storage.connect import run, scalar
@@ -21,6 +21,7 @@ _APPROVE: Final = "UPDATE alert SET state = 'pending', decided_by = :actor, rele
 _REJECT: Final = """
 UPDATE alert SET state = 'rejected', decided_by = :actor, reject_reason = :reason, settled_at = :at WHERE seq = :seq
 """
+_REPLACED: Final = "UPDATE alert SET followed_by = :by WHERE seq = :seq"
 _LET_GO: Final = "UPDATE plan SET held = 0 WHERE alert_seq = :seq"
 _DROP: Final = "UPDATE plan SET done = 1 WHERE alert_seq = :seq"
 
@@ -72,6 +73,22 @@ def withdraw(conn: Connection, alert_id: str, *, actor: str, at: datetime, reaso
     run(conn, _REJECT, {"seq": seq, "actor": actor, "reason": reason, "at": micros(at)})
     run(conn, _DROP, {"seq": seq})
     audit.append(conn, at, actor, "alert.withdraw", alert_id, {"reason": reason})
+
+
+def replaced(conn: Connection, alert_id: str, *, by: str, actor: str, at: datetime) -> None:
+    """End a draft, of anybody's, for its words are out of date. Raises NotFound, Overtaken (no longer a draft)."""
+    row = run(conn, STANDING, {"id": alert_id}).fetchone()
+    if row is None:
+        raise NotFound(f"there is no alert {alert_id}")
+    seq, state, created_by, *_ = row
+    if state != AlertState.DRAFT:
+        raise Overtaken(f"alert {alert_id} was decided at the same time: post it again")
+    reason = f"superseded by {by}"
+    if created_by == actor:
+        withdraw(conn, alert_id, actor=actor, at=at, reason=reason)
+    else:
+        decide(conn, alert_id, approve=False, actor=actor, at=at, reason=reason)
+    run(conn, _REPLACED, {"seq": seq, "by": by})
 
 
 def _approve(conn: Connection, alert_id: str, seq: int, *, ends: str | None, actor: str, at: int) -> None:

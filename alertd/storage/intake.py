@@ -53,9 +53,7 @@ def accept(conn: Connection, new: NewAlert) -> Stored:
     heads = ancestors[: new.heads] if new.ends is not None else []
     for head in heads:
         follow.check_followable(conn, head)
-    if new.supplants is not None:
-        reason = f"superseded by {new.alert.id}"
-        decide.withdraw(conn, new.supplants, actor=new.actor, at=new.accepted_at, reason=reason)
+    _end_drafts(conn, new)
     seq = _insert(conn, new)
     if new.origin is not None:
         early.keep(conn, new.origin, seq, micros(new.accepted_at))
@@ -68,6 +66,15 @@ def accept(conn: Connection, new: NewAlert) -> Stored:
     claims = claim_posts(conn, new, seq) if new.at_once else {}
     audit.append(conn, new.accepted_at, new.actor, "alert.accept", new.alert.id, _details(new))
     return Stored(seq, claims=claims)
+
+
+def _end_drafts(conn: Connection, new: NewAlert) -> None:
+    """Whose place this takes."""
+    if new.supplants is not None:
+        reason = f"superseded by {new.alert.id}"
+        decide.withdraw(conn, new.supplants, actor=new.actor, at=new.accepted_at, reason=reason)
+    for draft in new.replaces:
+        decide.replaced(conn, draft, by=new.alert.id, actor=new.actor, at=new.accepted_at)
 
 
 def answer(conn: Connection, owner: str, key: str) -> Answer | None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from alertd.domain.alert import AlertState, ResponseType
+from alertd.domain.paging import together
 from alertd.ports.stores.intake import StoredAlert
 from tests.integration.fake_house import CHANNELS, ZONES, FakeHouse, fake_house
 from tests.support.clock import ManualClock
@@ -70,7 +71,8 @@ class Replay:
     async def _busy(self) -> bool:
         alerts = {stored.alert.id: stored for stored in await self.alerts()}
         drafts = [key for key, stored in alerts.items() if stored.state is AlertState.DRAFT]
-        paged = all(f"{key}-page-1" in alerts for key in drafts if alerts[key].deadline > self.clock.now())
+        waiting = [key for key in drafts if alerts[key].deadline > self.clock.now()]
+        paged = all(f"{key}-page-1" in alerts for key in waiting) or any(map(together, alerts))
         return not paged or any(stored.state in UNDER_WAY for stored in alerts.values())
 
     async def alerts(self) -> list[StoredAlert]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from alertd.cli.decide import drafts
+from alertd.cli.drafts import drafts
 from alertd.core.raising import Raised
 from alertd.core.submission import Submission
 from alertd.domain.alert import Area, Category, Certainty, Info, MsgType, Purpose, Scope, Severity, Status, Urgency

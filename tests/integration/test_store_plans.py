@@ -126,6 +126,7 @@ STATEMENTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "failed": (decide.FAILED, (UNIQUE + "delivery",)),
     "requeue": (decide.REQUEUE, (UNIQUE + "delivery",)),
     "undecided": (paging.UNDECIDED, ("alert_undecided",)),
+    "what became of drafts": (paging.OUTCOMES, (UNIQUE + "alert",)),
     "open pages": (paging.OPEN, ("USING COVERING INDEX alert_page",)),
     "officers' addresses": (subscribers.OFFICERS, (UNIQUE + "endpoint", "SEARCH s USING INTEGER PRIMARY KEY")),
     "lineage": (follow.LINEAGE, (UNIQUE + "alert",)),

@@ -17,8 +17,9 @@ from alertd.core.fittings import Fittings
 from alertd.core.handover import Handover
 from alertd.core.intake import Intake
 from alertd.core.letters import Letters
-from alertd.core.pager import Pager, Reminding
+from alertd.core.pager import Pager
 from alertd.core.raising import Raised, Raising
+from alertd.core.storm import Reminding
 from alertd.core.submission import Submission
 from alertd.domain.alert import Area, Category, Certainty, Info, MsgType, Purpose, Scope, Severity, Status, Urgency
 from alertd.domain.delivery import State

@@ -9,7 +9,15 @@ import pytest
 
 from alertd.core.notices import Notices
 from alertd.core.words.notice_words import NOTICE_WORDS
-from alertd.core.words.notices import NotCleared, Notice, SensorsSilent, SourceHeard, SourceSilent, notice_infos
+from alertd.core.words.notices import (
+    NotCleared,
+    Notice,
+    SensorsSilent,
+    SourceHeard,
+    SourceSilent,
+    Withheld,
+    notice_infos,
+)
 from alertd.core.words.pages import PAGE_WORDS
 from alertd.domain.alert import AlertState, MsgType, Status
 from alertd.domain.paging import draft_and_number, notice_id
@@ -21,6 +29,10 @@ SILENT = SourceSilent("regione", NOW, "it answers 500 (8 in a row)")
 NEVER = SourceSilent("regione", None)
 HEARD = SourceHeard("regione")
 SENSORS = SensorsSilent("fiume", ("arno-1", "arno-2"), ("arno-1 has sent nothing", "arno-2 has sent nothing"))
+WITHHELD = Withheld(
+    name="ente@x,A,2026", what="Allerta meteo", why="it was cancelled by C", posted_by="regione", status=Status.EXERCISE
+)
+LAST = replace(WITHHELD, last=True)
 UNCLEARED = NotCleared("fiume", "01ABC", "anna has taken over", ("arno-1: 2.10 m",))
 
 
@@ -32,7 +44,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 
 @pytest.mark.parametrize("tag", sorted(PAGE_WORDS))
-@pytest.mark.parametrize("notice", [SILENT, NEVER, HEARD, SENSORS, UNCLEARED])
+@pytest.mark.parametrize("notice", [SILENT, NEVER, HEARD, SENSORS, UNCLEARED, WITHHELD, LAST])
 def test_every_language_of_pages_has_words_for_every_notice(tag: str, notice: Notice) -> None:
     (info,) = notice_infos(notice, replace(SERVICE, languages=(tag,)))
     said = f"{info.headline} {info.description} {info.instruction}"
@@ -41,6 +53,8 @@ def test_every_language_of_pages_has_words_for_every_notice(tag: str, notice: No
         NEVER: ("regione",),
         HEARD: ("regione",),
         SENSORS: ("fiume", "arno-1, arno-2", "arno-2 has sent nothing"),
+        WITHHELD: ("Allerta meteo", "it was cancelled by C", "regione", "Exercise"),
+        LAST: ("Allerta meteo", "alert.withheld"),
         UNCLEARED: ("fiume", "01ABC", "anna has taken over", "arno-1: 2.10 m"),
     }[notice]
     for word in told:

@@ -5,15 +5,15 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from alertd.core.open_channel import OpenChannel
-from alertd.core.pager import Reminding
 from alertd.core.paging import Paging, walled
+from alertd.core.storm import Reminding
 from alertd.domain.alert import AlertState, MsgType, Scope, Severity, Status
 from alertd.domain.delivery import State
 from alertd.domain.paging import draft_and_number, ending_id, next_due, page_id
@@ -338,7 +338,7 @@ async def test_a_fault_of_the_store_s_own_does_not_end_the_pager(desk: Desk, mon
     await desk.draft()
     looked = asyncio.Event()
 
-    async def broken() -> list[Any]:
+    async def broken(since: datetime) -> list[Any]:
         looked.set()
         raise RuntimeError("a bug")
 

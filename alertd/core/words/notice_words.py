@@ -19,6 +19,10 @@ class NoticeWords:
     uncleared_why: str
     uncleared_do: str
     evidence: str
+    withheld: str
+    withheld_why: str
+    withheld_do: str
+    withheld_last: str
 
 
 _ITALIAN: Final = NoticeWords(
@@ -35,6 +39,10 @@ _ITALIAN: Final = NoticeWords(
     "rifiutata: {why}",
     uncleared_do="Verifica e, se è così, invia tu la cessata allerta: chi ha ricevuto l'avviso non sa che è finita.",
     evidence="Perché:",
+    withheld="AVVISO RICEVUTO E NON INVIATO: {what}",
+    withheld_why="Lo ha trasmesso {who}, ma era già stato superato: {why}",
+    withheld_do="Verifica con chi l'ha emesso. Se l'avviso serve davvero, scrivine uno nuovo.",
+    withheld_last="Gli altri di quest'ora non vengono notificati: sono nel registro, azione alert.withheld.",
 )
 
 _ENGLISH: Final = NoticeWords(
@@ -50,6 +58,10 @@ _ENGLISH: Final = NoticeWords(
     uncleared_why="The rule finds the matter of alert {id} over, but its all-clear was refused: {why}",
     uncleared_do="Verify it and, if so, send the all-clear yourself: those who were told do not know that it is over.",
     evidence="Why:",
+    withheld="ALERT RECEIVED AND NOT SENT: {what}",
+    withheld_why="{who} posted it, but something else had come before it: {why}",
+    withheld_do="Verify it with whoever issued it. If the alert is needed after all, write a new one.",
+    withheld_last="Others of this hour are not told: they are in the audit log, action alert.withheld.",
 )
 
 _FRENCH: Final = NoticeWords(
@@ -66,6 +78,10 @@ _FRENCH: Final = NoticeWords(
     uncleared_why="La règle juge terminée la situation de l'alerte {id}, mais la fin d'alerte a été refusée : {why}",
     uncleared_do="Vérifiez et, le cas échéant, envoyez vous-même la fin d'alerte : les destinataires l'ignorent.",
     evidence="Pourquoi :",
+    withheld="ALERTE REÇUE ET NON ENVOYÉE : {what}",
+    withheld_why="{who} l'a transmise, mais autre chose l'avait devancée : {why}",
+    withheld_do="Vérifiez auprès de l'émetteur. Si l'alerte est bien nécessaire, écrivez-en une nouvelle.",
+    withheld_last="Les autres de cette heure ne sont pas signalées : elles sont au journal, action alert.withheld.",
 )
 
 _GERMAN: Final = NoticeWords(
@@ -82,6 +98,10 @@ _GERMAN: Final = NoticeWords(
     uncleared_why="Die Regel hält die Lage der Meldung {id} für beendet, doch ihre Entwarnung wurde abgelehnt: {why}",
     uncleared_do="Prüfen Sie es und entwarnen Sie selbst: Wer die Meldung erhielt, weiß nicht, dass es vorbei ist.",
     evidence="Warum:",
+    withheld="MELDUNG ERHALTEN UND NICHT GESENDET: {what}",
+    withheld_why="{who} hat sie übermittelt, doch anderes kam ihr zuvor: {why}",
+    withheld_do="Prüfen Sie es beim Absender. Wird die Meldung doch gebraucht, schreiben Sie eine neue.",
+    withheld_last="Weitere dieser Stunde werden nicht gemeldet: Sie stehen im Protokoll, Aktion alert.withheld.",
 )
 
 _SPANISH: Final = NoticeWords(
@@ -97,6 +117,10 @@ _SPANISH: Final = NoticeWords(
     uncleared_why="La regla da por terminada la situación del aviso {id}, pero el fin de alerta fue rechazado: {why}",
     uncleared_do="Compruébelo y, si es así, envíe usted el fin de alerta: quienes recibieron el aviso no lo saben.",
     evidence="Por qué:",
+    withheld="AVISO RECIBIDO Y NO ENVIADO: {what}",
+    withheld_why="Lo transmitió {who}, pero otra cosa llegó antes: {why}",
+    withheld_do="Compruébelo con quien lo emitió. Si el aviso hace falta de verdad, escriba uno nuevo.",
+    withheld_last="Los demás de esta hora no se notifican: están en el registro, acción alert.withheld.",
 )
 
 NOTICE_WORDS: Final[Mapping[str, NoticeWords]] = {

@@ -7,10 +7,11 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alertd.core.words.notice_words import NoticeWords, notice_words
+from alertd.core.words.pages import page_words
 from alertd.core.words.phrases import phrases_for
 from alertd.core.words.phrasing import Phrases
 from alertd.core.words.wording import clip, line, plain
-from alertd.domain.alert import Area, Category, Certainty, Info, Severity, Urgency
+from alertd.domain.alert import Area, Category, Certainty, Info, Severity, Status, Urgency
 from alertd.domain.texts import LIMITS
 from alertd.ports.adapter import Service
 
@@ -53,7 +54,20 @@ class NotCleared:
     evidence: tuple[str, ...] = ()
 
 
-Notice = SourceSilent | SourceHeard | SensorsSilent | NotCleared
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """Another system posted an alert, `name`, that is not sent, for what follows it came first. `last`: others of this
+    hour are not told."""
+
+    name: str
+    what: str
+    why: str
+    posted_by: str
+    status: Status
+    last: bool = False
+
+
+Notice = SourceSilent | SourceHeard | SensorsSilent | NotCleared | Withheld
 
 
 class Said(NamedTuple):
@@ -105,3 +119,15 @@ def _said(notice: Notice, words: NoticeWords, phrases: Phrases, zone: ZoneInfo) 
             refused = words.uncleared_why.format(id=alert_id, why=clip(plain(why), _LONGEST))
             told = "\n".join((refused, "", words.evidence, *(clip(plain(one), _LONGEST) for one in evidence)))
             return Said(words.uncleared.format(rule=rule), clip(told, LIMITS["description"]), words.uncleared_do)
+        case Withheld():
+            return _withheld(notice, words, phrases)
+
+
+def _withheld(notice: Withheld, words: NoticeWords, phrases: Phrases) -> Said:
+    what = clip(line(notice.what), _NAMES)
+    parts = [words.withheld_why.format(who=clip(line(notice.posted_by), _NAMES), why=clip(plain(notice.why), _LONGEST))]
+    if not notice.status.is_real:
+        parts.append(page_words(phrases.tag).status.format(status=notice.status))
+    if notice.last:
+        parts.append(words.withheld_last)
+    return Said(words.withheld.format(what=what), "\n".join(parts), words.withheld_do)

@@ -88,7 +88,8 @@ class NewAlert:
     plans lie still until it is approved. `deadline`: nothing is sent after it. `at_once` are broadcast channels whose
     one delivery is to be claimed in the same transaction, under a lease of `lease` seconds. `on_word_of` is the digest
     of the caller's token, empty where the house itself speaks. `evidence` goes into the audit row. `supplants` is a
-    draft of the same author that is withdrawn as this takes its place.
+    draft of the same author that is withdrawn as this takes its place; `replaces` are drafts of anybody's that are
+    rejected, or withdrawn by their author, and followed by this.
     """
 
     alert: Alert
@@ -110,6 +111,7 @@ class NewAlert:
     on_word_of: str = ""
     evidence: tuple[str, ...] = ()
     supplants: str | None = None
+    replaces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ class IntakeStore(Protocol):
 
         Raises Unauthorized where the token is not live, Conflict where an ancestor may no longer be followed, its
         origin's name is taken, or what it supplants is no longer a draft; Overtaken where of what its origin follows,
-        or is followed by, something else came than it says.
+        or is followed by, something else came than it says, or what it replaces is no longer a draft.
         """
         ...
 
