@@ -5,16 +5,20 @@ round.
 """
 
 import re
+from functools import partial
 from typing import Final
 
 from alertd.cap.making import columns_maker
-from alertd.domain.geo import ANTIMERIDIAN, MAX_POINTS_READ, POLE, Circle, Point, Polygon
+from alertd.domain.geo import ANTIMERIDIAN, MAX_POINTS_READ, MIN_POLYGON_POINTS, POLE, Circle, Point, Polygon
 
 _LONGEST_CIRCLE: Final = 1_000
 _DIGITS: Final = b"0123456789.+-"
 _NUMBER: Final = r"[+-]?(\d+(\.\d*)?|\.\d+)"
 _DECIMAL = re.compile(_NUMBER, re.ASCII)
 _PAIR = re.compile(f"{_NUMBER},{_NUMBER}", re.ASCII)
+_LATITUDE: Final = r"-?[0-8]?\d(?:\.\d++)?"
+_LONGITUDE: Final = r"-?(?:1[0-7]|\d)?\d(?:\.\d++)?"
+_PLAIN = re.compile(rf"(?:{_LATITUDE},{_LONGITUDE}(?: |\Z))++", re.ASCII)
 
 _points = columns_maker(Point)
 
@@ -28,6 +32,25 @@ def polygon(text: str, most: int = MAX_POINTS_READ) -> Polygon:
     count = text.count(",")
     if count > most:
         raise Unreadable(f"the polygon has about {count:,} points; at most {most:,} are read")
+    return plain(text, count) or careful(text, count)
+
+
+def plain(text: str, count: int) -> Polygon | None:
+    """The polygon of a text with so many commas, if it is written as nearly all are: one blank between points, no `+`, no
+    latitude from 90 or longitude from 180 on, and the last point spelt as the first. Any other may still be one."""
+    if not MIN_POLYGON_POINTS <= count <= MAX_POINTS_READ or not _PLAIN.fullmatch(text):
+        return None
+    first = text[: text.index(" ")]
+    return Polygon.later(partial(_plain_points, text)) if text.endswith(f" {first}") else None
+
+
+def _plain_points(text: str) -> tuple[Point, ...]:
+    numbers = list(map(float, text.replace(" ", ",").split(",")))
+    return _points(numbers[::2], numbers[1::2])
+
+
+def careful(text: str, count: int) -> Polygon:
+    """The same of any text. Raises Unreadable."""
     pairs = text.split(None, count + 1)
     if len(pairs) != count or not count:
         raise Unreadable(_odd(pairs))

@@ -135,7 +135,7 @@ def _ring(context: Context, child: etree._Element, text: str) -> Polygon | None:
         empty = not text or text.isspace()
         context.notes.add(child, "polygon is empty" if empty else f"{error}; it is not read", fatal=not empty)
         return None
-    context.document.points += len(ring.points)
+    context.document.points += text.count(",")
     return ring
 
 
