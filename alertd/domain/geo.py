@@ -44,8 +44,8 @@ class Point:
 
 
 class _Made:
-    """Room for what is made when it is first asked for: the text of a shape, for a zone's boundary is written into every
-    alert that names it; and the points of one that was read, for most are read to be thrown away."""
+    """Room for what is made when it is first asked for: the text of a shape, for a zone's boundary is written into
+    every alert that names it; the points of one that was read, for a feed says again most of what it said before."""
 
     __slots__ = ("_make", "_text")
     _make: Callable[[], tuple[Point, ...]]
