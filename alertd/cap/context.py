@@ -99,11 +99,11 @@ def walk(context: Context, element: etree._Element, table: Steps) -> Values:
     got: Values = {}
     top, late = 0, None
     for child in islice(context.below, len(element)):
-        try:
-            rank, field, read_text, read_whole = table[child.tag]
-        except KeyError:
+        step = table.get(child.tag)
+        if step is None:
             _unknown(context, element, child)
             continue
+        rank, field, read_text, read_whole = step
         if rank < top:
             late = _misplaced(context, child, table, top, late or set())
         else:

@@ -38,12 +38,13 @@ def plain(text: str, count: int) -> Polygon | None:
     """The polygon of a text with so many commas, if it is written as nearly all are: one blank between points, no `+`,
     no latitude from 90 or longitude from 180 on, the last point spelt as the first. Any other may still be one.
 
-    A third of the careful reading's time, for no number is made until somebody asks for the points.
+    Less than a third of the careful reading's time: no number is made until somebody asks for the points.
     """
-    if not MIN_POLYGON_POINTS <= count <= MAX_POINTS_READ or not _PLAIN.fullmatch(f"{text} "):
+    ring = text.strip()
+    if not MIN_POLYGON_POINTS <= count <= MAX_POINTS_READ or not _PLAIN.fullmatch(f"{ring} "):
         return None
-    first = text[: text.index(" ")]
-    return Polygon.later(partial(_plain_points, text)) if text.endswith(f" {first}") else None
+    first = ring[: ring.index(" ")]
+    return Polygon.later(partial(_plain_points, ring)) if ring.endswith(f" {first}") else None
 
 
 def _plain_points(text: str) -> tuple[Point, ...]:
