@@ -80,8 +80,7 @@ def parse(data: bytes, limits: Limits = STANDARD) -> etree._Element:
     if len(data) > limits.octets:
         raise Refused(f"the document has {len(data):,} octets; at most {limits.octets:,} are read")
     octets, parser = _as_parsed(data)
-    if len(octets) > limits.marks:  # what is shorter cannot hold as many
-        _counted(octets, limits)
+    _counted(octets, limits)
     if len(octets) > limits.wide:
         _narrow(octets, limits)
     if line := _doctype(octets):
@@ -131,10 +130,12 @@ def _as_parsed(data: bytes) -> tuple[bytes, etree.XMLParser]:
 
 
 def _counted(octets: bytes, limits: Limits) -> None:
+    if len(octets) <= limits.marks:  # what is shorter cannot hold as many
+        return
     for mark, what in ((b"<", "elements"), (b"=", "attributes")):
         if octets.count(mark) > limits.marks:
             raise Refused(f"the document holds more than {limits.marks:,} {mark.decode()!r}: too many {what}")
-    if octets.count(b"&") > limits.named:
+    if len(octets) > limits.named and octets.count(b"&") > limits.named:
         raise Refused(f"the document holds more than {limits.named:,} '&': too many characters that are named")
 
 

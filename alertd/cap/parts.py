@@ -10,14 +10,14 @@ from lxml import etree
 
 from alertd.cap import takes
 from alertd.cap.context import Context, Step, Values, steps, walk
-from alertd.cap.making import maker
+from alertd.cap.making import blank, maker
 from alertd.cap.vocabulary import AREA, CATEGORIES, CERTAINTIES, INFO, RESOURCE, RESPONSES, SEVERITIES, URGENCIES, local
 from alertd.domain.alert import Area, Certainty, Info, Resource, Severity, Urgency
 
 _MANY: Final = ("category", "response_type", "event_code", "parameter", "resource", "area")
 _UNKNOWN: Final = {"urgency": Urgency.UNKNOWN, "severity": Severity.UNKNOWN, "certainty": Certainty.UNKNOWN}
-_MANY_OF_AREA: Final = ("polygons", "circles", "geocodes")
-_make_info, _make_resource, _make_area = maker(Info), maker(Resource), maker(Area)
+_make_info, _make_resource = maker(Info), maker(Resource)
+_Area: Final = blank(Area)
 
 
 def info(context: Context, element: etree._Element, field: str, got: Values) -> None:
@@ -69,11 +69,19 @@ def resource(context: Context, element: etree._Element, field: str, got: Values)
 
 def area(context: Context, element: etree._Element, field: str, got: Values) -> None:
     read = walk(context, element, _AREA[context.tags.namespace])
-    _wanted(context, element, read, "area_desc", "areaDesc")
-    for name in _MANY_OF_AREA:
-        if name in read:
-            read[name] = tuple(read[name])
-    got.setdefault(field, []).append(_make_area(read))
+    if "area_desc" not in read:
+        _wanted(context, element, read, "area_desc", "areaDesc")
+    made = _Area()
+    made.area_desc, made.zones = read["area_desc"], ()
+    made.polygons = tuple(read["polygons"]) if "polygons" in read else ()
+    made.circles = tuple(read["circles"]) if "circles" in read else ()
+    made.geocodes = tuple(read["geocodes"]) if "geocodes" in read else ()
+    made.altitude, made.ceiling = read.get("altitude"), read.get("ceiling")
+    made.__class__ = Area
+    if field in got:
+        got[field].append(made)
+    else:
+        got[field] = [made]
 
 
 def _wanted(context: Context, element: etree._Element, read: Values, field: str, name: str) -> None:

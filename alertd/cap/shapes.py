@@ -5,16 +5,19 @@ round.
 """
 
 import re
+from functools import partial
 from typing import Final
 
 from alertd.cap.making import columns_maker
-from alertd.domain.geo import ANTIMERIDIAN, MAX_POINTS_READ, POLE, Circle, Point, Polygon
+from alertd.domain.geo import ANTIMERIDIAN, MAX_POINTS_READ, MIN_POLYGON_POINTS, POLE, Circle, Point, Polygon
 
 _LONGEST_CIRCLE: Final = 1_000
 _DIGITS: Final = b"0123456789.+-"
 _NUMBER: Final = r"[+-]?(\d+(\.\d*)?|\.\d+)"
 _DECIMAL = re.compile(_NUMBER, re.ASCII)
 _PAIR = re.compile(f"{_NUMBER},{_NUMBER}", re.ASCII)
+_PLAIN = re.compile(r"(?:-?(?:[0-8]\d|\d)(?:\.\d++,|,)-?(?:1[0-7]\d|\d\d|\d)(?:\.\d++ | ))++", re.ASCII)
+"""Pairs as nearly all are written, a blank after each."""
 
 _points = columns_maker(Point)
 
@@ -28,6 +31,29 @@ def polygon(text: str, most: int = MAX_POINTS_READ) -> Polygon:
     count = text.count(",")
     if count > most:
         raise Unreadable(f"the polygon has about {count:,} points; at most {most:,} are read")
+    return plain(text, count) or careful(text, count)
+
+
+def plain(text: str, count: int) -> Polygon | None:
+    """The polygon of a text with so many commas, if it is written as nearly all are: one blank between points, no `+`,
+    no latitude from 90 or longitude from 180 on, the last point spelt as the first. Any other may still be one.
+
+    Less than a third of the careful reading's time: no number is made until somebody asks for the points.
+    """
+    ring = text.strip()
+    if not MIN_POLYGON_POINTS <= count <= MAX_POINTS_READ or not _PLAIN.fullmatch(f"{ring} "):
+        return None
+    first = ring[: ring.index(" ")]
+    return Polygon.later(partial(_plain_points, ring)) if ring.endswith(f" {first}") else None
+
+
+def _plain_points(text: str) -> tuple[Point, ...]:
+    numbers = list(map(float, text.replace(" ", ",").split(",")))
+    return _points(numbers[::2], numbers[1::2])
+
+
+def careful(text: str, count: int) -> Polygon:
+    """The same of any text. Raises Unreadable."""
     pairs = text.split(None, count + 1)
     if len(pairs) != count or not count:
         raise Unreadable(_odd(pairs))

@@ -7,7 +7,7 @@ from typing import Final
 from lxml import etree
 
 from alertd.cap.context import Context, Text, Values, repeated, text_within
-from alertd.cap.making import pairs_maker
+from alertd.cap.making import blank
 from alertd.cap.moments import moment, strict
 from alertd.cap.notes import shown
 from alertd.cap.shapes import Unreadable, circle, feet, polygon
@@ -17,7 +17,7 @@ from alertd.domain.geo import Polygon
 
 _MOST_DIGITS: Final = 40
 _LONGEST_WORD: Final = 100
-_pair = pairs_maker(Pair)
+_Pair: Final = blank(Pair)
 
 
 def texts(_context: Context, _child: etree._Element, text: str, field: str, got: Values) -> None:
@@ -32,7 +32,9 @@ def pair(context: Context, child: etree._Element, field: str, got: Values) -> No
         if name.tag == tags.value_name and not len(name):
             value = next(below)
             if value.tag == tags.value and not len(value):
-                made = _pair(name.text or "", value.text or "")
+                made = _Pair()
+                made.value_name, made.value = name.text or "", value.text or ""
+                made.__class__ = Pair
                 if field in got:
                     got[field].append(made)
                 else:
@@ -135,7 +137,7 @@ def _ring(context: Context, child: etree._Element, text: str) -> Polygon | None:
         empty = not text or text.isspace()
         context.notes.add(child, "polygon is empty" if empty else f"{error}; it is not read", fatal=not empty)
         return None
-    context.document.points += len(ring.points)
+    context.document.points += text.count(",")
     return ring
 
 

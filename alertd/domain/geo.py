@@ -4,9 +4,10 @@ Values only. What a shape *selects* is the business of a `Territory` (see `alert
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 MAX_POLYGON_POINTS = 2_000
 """Of a boundary we write. Others write finer ones: a coastline of the NOAA has 6,842."""
@@ -42,18 +43,36 @@ class Point:
         return f"{_decimal(self.lat)},{_decimal(self.lon)}"
 
 
-class _Written:
-    """Room for the text of a shape, made once: a zone's boundary is written into every alert that names it."""
+class _Made:
+    """Room for what is made when it is first asked for: the text of a shape, for a zone's boundary is written into
+    every alert that names it; the points of one that was read, for a feed says again most of what it said before."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("_make", "_text")
+    _make: Callable[[], tuple[Point, ...]]
     _text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Polygon(_Written):
+class Polygon(_Made):
     """A closed ring of at least four points, first and last the same."""
 
     points: tuple[Point, ...]
+
+    @classmethod
+    def later(cls, make: Callable[[], tuple[Point, ...]]) -> Self:
+        """The ring of the points that `make` gives, which must be as above: they are not looked at."""
+        ring = object.__new__(cls)
+        object.__setattr__(ring, "_make", make)
+        return ring
+
+    if not TYPE_CHECKING:  # who checks types knows the field
+
+        def __getattr__(self, name: str) -> tuple[Point, ...]:
+            """`points`, where they are not made yet."""
+            if name != "points":
+                raise AttributeError(name, name=name, obj=self)
+            object.__setattr__(self, "points", self._make())
+            return self.points
 
     def __post_init__(self) -> None:
         if len(self.points) < MIN_POLYGON_POINTS:

@@ -2,7 +2,7 @@
 
 Two works, told apart because they are not alike: the shared samples that are typical (CAP 1.2, valid against the schema,
 below 32 kB, so that the schema has everything to look at), and the two with outlines of thousands of points, where the
-reader makes a value of each point and the schema looks at none.
+reader looks at each point and the schema at none.
 """
 
 import time
@@ -48,7 +48,10 @@ def _group(key: str, title: str, documents: list[bytes], seconds: float, targets
             ),
         ),
         targets=targets,
-        silent=("3,000 alerts a second are asked for: the rate itself is the figure to look at.",),
+        silent=(
+            "3,000 alerts a second are asked for: the rate itself is the figure to look at.",
+            "Polygons are checked whole, but their points are made when somebody asks for them, and here nobody does.",
+        ),
     )
 
 
