@@ -1,5 +1,6 @@
 """What every test may ask for on the command line."""
 
+import gc
 from collections.abc import Iterator
 
 import hypothesis
@@ -25,9 +26,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Campaigns are left out rather than skipped one by one: there are a thousand, and every skip costs its set-up."""
     if config.getoption("--campaign"):
         return
-    skip = pytest.mark.skip(reason="a long campaign: run with --campaign")
-    for item in items:
-        if item.get_closest_marker("campaign"):
-            item.add_marker(skip)
+    long = [item for item in items if item.get_closest_marker("campaign")]
+    items[:] = [item for item in items if not item.get_closest_marker("campaign")]
+    config.hook.pytest_deselected(items=long)
+
+
+def pytest_collection_finish() -> None:
+    """The test modules stay until the end: no garbage collection need look through all of them again."""
+    gc.collect()
+    gc.freeze()
