@@ -64,7 +64,9 @@ class Stand:
     @asynccontextmanager
     async def client(self, *scopes: str, name: str = "anna") -> AsyncIterator[httpx.AsyncClient]:
         headers = await self.grant(name, *scopes)
-        async with httpx.AsyncClient(base_url=self.url, headers=headers, timeout=60, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=self.url, headers=headers, timeout=60, trust_env=False, verify=False
+        ) as client:
             yield client
 
 
