@@ -2,7 +2,9 @@
 lazy import has happened and every cache is warm before the first fork. Nothing stays open."""
 
 import asyncio
+import contextlib
 import gc
+import io
 import tempfile
 from pathlib import Path
 
@@ -27,7 +29,7 @@ async def _rehearse(folder: Path) -> None:
                 assert answer.status == 200
 
 
-with tempfile.TemporaryDirectory() as _folder:
+with tempfile.TemporaryDirectory() as _folder, contextlib.redirect_stdout(io.StringIO()):
     asyncio.run(_rehearse(Path(_folder)))
 gc.collect()
 gc.freeze()  # so that looking for garbage copies no page of what is shared
