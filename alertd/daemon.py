@@ -1,4 +1,4 @@
-"""The life of the daemon: start in order, reload on SIGHUP, stop in order and within bounds."""
+"""The life of the daemon: start in order, stop in order and within bounds."""
 
 import asyncio
 import contextlib
@@ -15,13 +15,15 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from alertd.app import Current, House, build, current_of, specs, tell_fading, tell_left_out
+from alertd.app import House, build
 from alertd.core.access import SCOPES
+from alertd.current import specs
 from alertd.identity import keep
 from alertd.logs import configure
 from alertd.notify import Notifier, inherited_sockets, watchdog_interval
 from alertd.ports.failpoint import BOUNDARIES, Failpoint, nothing
-from alertd.settings import ConfigError, Settings, load, load_to_start
+from alertd.reloading import reload_on
+from alertd.settings import Settings, load_to_start
 from alertd.storage.store import Store
 
 DRAIN = 20.0
@@ -51,7 +53,7 @@ async def serve(settings: Settings, config: Path | None = None) -> int:
     with _signals() as (stop, reload):
         async with build(settings, failpoint=_failpoint(os.environ.get("ALERTD_FAILPOINT", ""))) as house:
             async with living(house, notifier) as core:
-                watcher = asyncio.create_task(_reload_on(reload, house, config, notifier))
+                watcher = asyncio.create_task(reload_on(reload, house, config, notifier))
                 stopped = asyncio.create_task(stop.wait())
                 done, _ = await asyncio.wait({stopped, *core}, return_when=asyncio.FIRST_COMPLETED)
                 watcher.cancel()
@@ -127,64 +129,6 @@ def _verdict(house: House, died: set[asyncio.Task[Any]]) -> int:
     for task in died:
         house.fittings.log.critical("a part of the daemon died", part=task.get_name(), exc_info=task.exception())
     return 1 if died else 0
-
-
-# --- reload --------------------------------------------------------------------
-
-
-async def _reload_on(event: asyncio.Event, house: House, config: Path | None, notifier: Notifier) -> None:
-    while True:
-        await event.wait()
-        event.clear()
-        notifier.reloading()
-        await reload(house, config)
-        notifier.ready()
-
-
-async def reload(house: House, config: Path | None) -> bool:
-    """Read channels, zones, templates, sources and rules again. A faulty configuration is refused whole and the old
-    one stays."""
-    try:
-        fresh = await asyncio.to_thread(_read, config)
-        _same_house(house.current.settings, fresh.settings)
-    except (ConfigError, ValueError, OSError) as error:
-        house.fittings.log.error("reload refused, the running configuration stays", reason=str(error))
-        house.fittings.readiness.concern("reload", "the configuration on disk is faulty: the one before it goes on")
-        return False
-    house.fittings.readiness.concern("reload", None)
-    speaks_differently = fresh.service != house.current.service
-    judges_differently = fresh.settings.ingest.rules != house.current.settings.ingest.rules
-    house.current.settings, house.current.territory, house.current.renderer = (
-        fresh.settings,
-        fresh.territory,
-        fresh.renderer,
-    )
-    await house.channels.apply(specs(fresh.settings), restart=speaks_differently)
-    house.desk.apply(fresh.settings.ingest.rules)
-    await house.sources.apply(fresh.settings.ingest.sources.values(), anew=judges_differently)
-    tell_left_out(house.fittings, ())
-    tell_fading(house.fittings, fresh.settings)
-    house.fittings.readiness.concern("sources begun", None)
-    house.fittings.log.info("reloaded", channels=list(house.channels.names), zones=len(fresh.territory.zones))
-    return True
-
-
-def _read(config: Path | None) -> Current:
-    fresh = current_of(load(config))
-    if faults := fresh.renderer.check():
-        raise ValueError("\n".join(faults))
-    return fresh
-
-
-def _same_house(old: Settings, new: Settings) -> None:
-    """What a reload cannot change: the address, the store, the state folder."""
-    for what, before, after in (
-        ("api", old.api, new.api),
-        ("store", old.store, new.store),
-        ("service.state", old.state, new.state),
-    ):
-        if before != after:
-            raise ValueError(f"{what} cannot change in a running daemon: restart it")
 
 
 # --- the server ----------------------------------------------------------------

@@ -35,8 +35,8 @@ def rehearse(
     """Read one payload as the daemon would: what it says, which rules match and why not, and what each channel would
     carry. Nothing is stored and nothing is sent. Exit code 1 where nothing of it could be read."""
     settings = load(config)
-    from alertd.app import current_of
     from alertd.cli.rehearse import carried, hear, judge
+    from alertd.current import current_of
 
     spec = settings.ingest.sources.get(source)
     if spec is None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import structlog
 
-from alertd.app import current_of, specs
 from alertd.clock import SystemClock
 from alertd.core.channels import ChannelSpec, ChannelStatus
+from alertd.current import current_of, specs
 from alertd.ports.adapter import Health, Tools
 from alertd.settings import ConfigError, ConfigProblem, Settings
 from alertd.territory import ZoneFileError

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import structlog
 
-from alertd.app import Current, specs
 from alertd.clock import SystemClock
 from alertd.core.audience import Carrier, choose
 from alertd.core.channels import ChannelSpec
 from alertd.core.submission import Identity, Submission, checked, identified
+from alertd.current import Current, specs
 from alertd.domain.alert import Alert
 from alertd.domain.blocks import blocks_of
 from alertd.domain.signal import Heard, Signal

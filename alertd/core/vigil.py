@@ -62,11 +62,14 @@ class Vigil:
     async def _go_round(self) -> None:
         while True:
             await self._fit.clock.sleep(ROUND)
-            for page, (_, patience) in tuple(self._watched.items()):
-                if page.taken and page.idle_for > STUCK:
-                    patience.reschedule(asyncio.get_running_loop().time())
+            self._give_up()  # not here: this frame would keep the last page it looked at until the next round
             if self._extending is None or self._extending.done():  # a store that hangs must not end the watching
                 self._extending = asyncio.create_task(self._extend())
+
+    def _give_up(self) -> None:
+        for page, (_, patience) in self._watched.items():
+            if page.taken and page.idle_for > STUCK:
+                patience.reschedule(asyncio.get_running_loop().time())
 
     async def _extend(self) -> None:
         for token in tuple(self._tokens):

@@ -19,7 +19,7 @@ INGEST: Final = frozenset({"sources", "templates", RULES})
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """Valid as far as it can be known without the territory (see `alertd.app.current_of`)."""
+    """Valid as far as it can be known without the territory (see `alertd.current.current_of`)."""
 
     sources: Mapping[str, SourceSpec] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()

@@ -35,7 +35,7 @@ async def test_the_other_channels_finish(sick: str, trouble: str, tmp_path: Path
         sandbox.providers[sick].faults = Faults(rules=(fault,))
         sent = await town.send(alert())
         healthy = {PUSH, MAIL, BOT} - {sick}
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while True:
                 receipts = await town.receipts(sent)
                 if all(receipts[c]["accepted"] == CITIZENS for c in healthy):

@@ -10,7 +10,7 @@ CITIZENS = 1_000
 
 
 async def _logged(town: Town, words: str) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while words not in town.log():
             await asyncio.sleep(0.05)
 

@@ -35,7 +35,7 @@ async def hangup(town: Town, channels: str, words: str) -> None:
     before = town.log().count(words)
     town.configure(channels)
     town.hangup()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while town.log().count(words) == before:
             await asyncio.sleep(0.05)
 

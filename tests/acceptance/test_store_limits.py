@@ -54,7 +54,7 @@ async def test_disk_full_is_503_and_recovers_without_a_restart(tmp_path: Path) -
                 ready, _ = await town.call("GET", "/readyz")
                 assert ready == 503, "a store that takes nothing is not ready"
                 ballast.unlink()
-                async with asyncio.timeout(60):
+                async with asyncio.timeout(180):
                     while (await town.call("POST", "/v1/alerts", alert()))[0] != 202:
                         await asyncio.sleep(0.1)
                 last = (await town.api("GET", "/v1/alerts"))["items"][0]["id"]

@@ -1,14 +1,16 @@
 """What an adapter does with a page: takes through the gate, settles once, stops when told."""
 
 import asyncio
+import gc
 import time
+import weakref
 
 import pytest
 
 from alertd.domain.delivery import Accepted, Delivered
 from alertd.ports.adapter import Parcel
 from alertd.sandbox.faults import Fault, Faults, Kind
-from tests.contract.stand import Stand
+from tests.contract.stand import Stand, until
 from tests.support.pages import Book, ListPage
 
 
@@ -89,3 +91,16 @@ async def test_two_pages_at_once_do_not_mix(stand: Stand) -> None:
     assert one.keys() == {parcel.delivery_id for parcel in parcels[:6]}
     assert two.keys() == {parcel.delivery_id for parcel in parcels[6:]}
     assert stand.provider.ledger.messages == 12
+
+
+async def test_a_page_that_was_sent_is_let_go(stand: Stand) -> None:
+    """Without the garbage collector: it looks so seldom that a fan-out would pile up its pages meanwhile."""
+    page = stand.page()
+    kept = weakref.ref(page)
+    gc.disable()
+    try:
+        await stand.send(page)
+        del page
+        await until(lambda: kept() is None)
+    finally:
+        gc.enable()

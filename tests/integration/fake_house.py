@@ -76,7 +76,7 @@ class FakeHouse:
         _, answer = await self.call("GET", f"/v1/alerts/{alert_id}/receipts")
         return {channel["channel"]: channel for channel in answer["channels"]}
 
-    async def settled(self, *alert_ids: str, within: float = 20.0) -> None:
+    async def settled(self, *alert_ids: str, within: float = 180.0) -> None:
         async with asyncio.timeout(within):
             for alert_id in alert_ids:
                 while not await self._ended(alert_id):

@@ -15,7 +15,7 @@ from tests.support.clock import ManualClock
 from tests.support.feed_server import FeedServer, feed_server
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples"
-PATIENCE = 60.0
+PATIENCE = 180.0
 NUDGE = 0.05
 """Seconds of the house's clock that go by in each turn of waiting: receipts are written a moment after they come."""
 MOST_NUDGED = 20.0
@@ -40,9 +40,17 @@ class Replay:
                     await self.clock.jump(NUDGE)
                 await asyncio.sleep(0.001)
 
+    async def sources_asleep(self) -> None:
+        """Who asks sources has ended his turn: were time to go on before that, he would sleep from then."""
+        askers = {f"source {status.name}" for status in self.town.house.sources.status() if status.way == "polled"}
+        async with asyncio.timeout(PATIENCE):
+            while not askers <= {*self.clock.asleep}:
+                await asyncio.sleep(0.001)
+
     async def polled(self, seconds: float) -> None:
         """Time goes on at once, every source is asked, and all that follows has happened."""
         sources = self.town.house.sources
+        await self.sources_asleep()
         await self.clock.jump(seconds)
         now = self.clock.now()
         await self.until(lambda: all(s.last_good is not None and s.last_good >= now for s in sources.status()))
@@ -124,6 +132,7 @@ class Houses:
         opened = fake_house(folder, self._configuration, zones=self._zones, clock=clock)
         town = await self._stack.enter_async_context(opened)
         self.it = Replay(town, clock, self._server)
+        await self.it.sources_asleep()
 
     async def crash(self) -> None:
         """The next house finds what is committed now, as after kill -9; what this one does as it ends is not in it."""

@@ -38,7 +38,7 @@ async def client(stand: Stand) -> AsyncIterator[httpx.AsyncClient]:
 
 async def ended(client: httpx.AsyncClient, alert_id: str) -> dict[str, Any]:
     """The receipts of `done`."""
-    async with asyncio.timeout(60), client.stream("GET", f"/v1/alerts/{alert_id}/events") as answer:
+    async with asyncio.timeout(180), client.stream("GET", f"/v1/alerts/{alert_id}/events") as answer:
         assert answer.headers["content-type"] == "text/event-stream"
         event = ""
         async for line in answer.aiter_lines():
@@ -209,7 +209,7 @@ async def test_a_stopping_daemon_ends_the_streams(tmp_path: Path) -> None:
             lines = answer.aiter_lines()
             assert await anext(lines) == "event: progress"
             place.house.web.state.streams.close()
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(180):
                 assert "event: done" not in [line async for line in lines]
 
 

@@ -15,8 +15,9 @@ from signxml.verifier import XMLVerifier
 from alertd.app import build
 from alertd.cap.signature import Seal, verify
 from alertd.cap.writer import MEDIA_TYPE
-from alertd.daemon import living, reload
+from alertd.daemon import living
 from alertd.notify import Notifier
+from alertd.reloading import reload
 from alertd.sandbox.fake import FakeAdapter
 from alertd.settings import load_to_start
 from tests.integration.fake_house import CHANNELS, FakeHouse, alert, fake_house, settings_of

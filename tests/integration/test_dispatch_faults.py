@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from alertd.app import specs
 from alertd.core import dispatch
+from alertd.current import specs
 from alertd.domain.delivery import Accepted, Retry
 from alertd.ports.stores.intake import NewAlert, Stored
 from alertd.sandbox.fake import FakeAdapter
@@ -17,7 +17,7 @@ from tests.integration.fake_house import CHANNELS, FakeHouse, alert, fake_house,
 
 
 async def _until(it: FakeHouse, alert_id: str, channel: str, **wanted: int) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while True:
             now = (await it.receipts(alert_id)).get(channel, {})
             if all(now.get(state) == count for state, count in wanted.items()):

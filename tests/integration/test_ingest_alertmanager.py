@@ -73,7 +73,7 @@ async def _alertmanager(folder: Path, url: str, token: str) -> AsyncIterator[str
     )
     try:
         url = f"http://127.0.0.1:{port}"
-        async with httpx.AsyncClient(timeout=30) as client, asyncio.timeout(60):
+        async with httpx.AsyncClient(timeout=30) as client, asyncio.timeout(180):
             ready = False
             while not ready:
                 with contextlib.suppress(httpx.HTTPError):
@@ -99,7 +99,7 @@ async def _fires(url: str, began: datetime, ended: datetime | None = None) -> No
 
 async def _raised(town: FakeHouse, count: int) -> list[dict[str, Any]]:
     """The rule's alerts, oldest first, once there are so many."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while True:
             _, answer = await town.call("GET", "/v1/alerts")
             mine = [alert for alert in answer["items"] if alert["created_by"] == "rule:guasti"]

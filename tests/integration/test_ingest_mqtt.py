@@ -16,7 +16,7 @@ from tests.integration.api_stand import Stand, citizen, standing
 from tests.integration.fake_house import CHANNELS, FakeHouse, fake_house
 from tests.support.broker import amqtt_broker, mosquitto, mosquitto_program
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 RULES = """
 [sources.pesa]
 reader = "json_path"

@@ -40,6 +40,7 @@ async def watched(folder: Path, more: str = "") -> AsyncIterator[Houses]:
 async def minutes(it: Replay, count: int) -> None:
     """Each of them with its polls, and a look at who is silent."""
     for _ in range(count):
+        await it.sources_asleep()
         asked = len(it.server.asked)
         await it.clock.jump(60)
         await it.until(lambda asked=asked: len(it.server.asked) >= asked + 2)  # type: ignore[misc]

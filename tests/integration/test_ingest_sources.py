@@ -53,7 +53,7 @@ async def watched(stand: DeskStand, readiness: Readiness, *specs: SourceSpec) ->
         await sources.close()
 
 
-async def _until(true: Callable[[], object], within: float = 30.0) -> None:
+async def _until(true: Callable[[], object], within: float = 180.0) -> None:
     async with asyncio.timeout(within):
         while not true():
             await asyncio.sleep(0.01)

@@ -49,7 +49,7 @@ async def raised(it: Any, key: str = "k") -> Raised:
 
 async def page_of(it: FakeHouse, draft_id: str, number: str) -> str:
     page = f"{draft_id}-page-{number}"
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while (await it.call("GET", f"/v1/alerts/{page}"))[0] == 404:
             await asyncio.sleep(0.002)
     await it.settled(page)
@@ -116,7 +116,7 @@ async def test_a_house_without_officers_says_so_where_operators_look(tmp_path: P
     async with fake_house(tmp_path) as it:
         await it.enrol("public")
         await raised(it)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while not (ready := (await it.client.get("/readyz")).json())["concerns"]:
                 await asyncio.sleep(0.002)
         assert ready["status"] == "ready"
@@ -155,6 +155,6 @@ async def test_the_command_lists_what_waits(tmp_path: Path, capsys: pytest.Captu
 
 
 async def _pushes(stand: Any, count: int) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while stand.sandbox.push.ledger.messages < count:
             await asyncio.sleep(0.005)

@@ -61,7 +61,7 @@ class Burst:
             pipes.post(origin, b"/push/%d" % ref, PROFILE, body, ref, self.answered, within=within)
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while len(self.outcomes) < count:
                 self.came.clear()
                 await self.came.wait()
@@ -93,7 +93,7 @@ async def running(keys: Path, log: Path, port: int, *command: str) -> AsyncItera
     devnull = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(*command, stdout=devnull, stderr=devnull)
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while not await listens(port):
                 assert process.returncode is None, "it did not start"
                 await asyncio.sleep(0.02)

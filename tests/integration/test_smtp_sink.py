@@ -30,7 +30,7 @@ async def sink(folder: Path, port: int) -> AsyncIterator[None]:
         str(SINK), *user, "-R", str(folder), "-d", "%M.", f"127.0.0.1:{port}", "100"
     )
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while True:
                 try:
                     _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -15,7 +15,7 @@ class ManualClock:
         self._start = start
         self._elapsed = 0.0
         self._order = itertools.count()
-        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._sleepers: list[tuple[float, int, asyncio.Future[None], str]] = []
 
     def now(self) -> datetime:
         return self._start + timedelta(seconds=self._elapsed)
@@ -28,20 +28,27 @@ class ManualClock:
             await asyncio.sleep(0)
             return
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, (self._elapsed + seconds, next(self._order), woken))
+        task = asyncio.current_task()
+        who = task.get_name() if task is not None else ""
+        heapq.heappush(self._sleepers, (self._elapsed + seconds, next(self._order), woken, who))
         await woken
 
     @property
     def sleeping(self) -> int:
         """How many sleep now."""
-        return sum(1 for _, _, woken in self._sleepers if not woken.done())
+        return len(self.asleep)
+
+    @property
+    def asleep(self) -> list[str]:
+        """The tasks that sleep now, by name."""
+        return [who for _, _, woken, who in self._sleepers if not woken.done()]
 
     async def advance(self, seconds: float) -> None:
         """Move on, stopping at each sleeper's moment so that what it does next happens at that moment."""
         end = self._elapsed + seconds
         await settle_down()
         while self._sleepers and self._sleepers[0][0] <= end:
-            at, _, woken = heapq.heappop(self._sleepers)
+            at, _, woken, _ = heapq.heappop(self._sleepers)
             self._elapsed = max(self._elapsed, at)
             if not woken.done():
                 woken.set_result(None)

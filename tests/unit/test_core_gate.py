@@ -67,7 +67,7 @@ async def test_several_hands_on_one_page_leave_when_it_is_empty() -> None:
             await asyncio.sleep(0)
             at.settled(SERVICE, len(parcels))
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         await asyncio.gather(*(hand() for _ in range(8)))
     assert sorted(got) == list(range(1, 31))
     assert it.left == []

@@ -1,6 +1,7 @@
 """Leases are kept while a page is out, and an adapter that settles no more is given up on: on the clock's time."""
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
@@ -114,3 +115,12 @@ async def test_an_adapters_own_timeout_is_its_own_fault_and_who_stops_it_is_obey
         sending.cancel()
         await asyncio.wait([sending])
         assert sending.cancelled()
+
+
+async def test_a_page_that_has_ended_is_let_go() -> None:
+    async with on_watch() as stand:
+        page = weakref.ref(stand.page)
+        async with stand.watched():
+            await stand.clock.advance(ROUND)
+        del stand.page
+        assert page() is None

@@ -23,7 +23,7 @@ from alertd.sandbox.keyring import Keyring
 from alertd.sandbox.unseal import unseal
 
 RING = Keyring(b"deriving")
-PATIENCE = 60
+PATIENCE = 180
 OFF_THE_CURVE = Keys(b"\x04" + b"\x01" * 64, bytes(16))
 ORPHANING = """
 import asyncio, structlog

@@ -23,7 +23,7 @@ from tests.support.clock import START, ManualClock, RealClock
 from tests.support.desk_stand import DeskStand, spec, territory
 from tests.support.mqtt_script import ScriptedBroker, publish, scripted
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 FLOOD = Rule.model_validate(
     {
         "name": "piena",

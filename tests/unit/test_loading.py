@@ -28,7 +28,7 @@ from tests.support.clock import START, ManualClock
 
 RING = Keyring(b"loading")
 ALL = frozenset(Purpose)
-PATIENCE = 60
+PATIENCE = 180
 
 
 def address(index: int, host: str = "push.example") -> str:

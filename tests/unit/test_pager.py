@@ -329,7 +329,7 @@ def written(folder: Path, statement: str, *parameters: object) -> None:
 
 
 async def _until(desk: Desk, count: int) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while len(await desk.pages()) < count:
             await asyncio.sleep(0.002)
 

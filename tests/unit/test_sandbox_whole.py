@@ -88,7 +88,7 @@ async def test_as_a_process(tmp_path: Path, number: signal.Signals) -> None:
         sys.executable, "-W", "error", "-c", PROGRAM, "0", str(tmp_path), stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         ready = json.loads(await process.stdout.readline())
         async with RemoteSandbox(ready["control_url"]) as remote:
             assert (await remote.stats()).keys() == {"push", "mail", "bot", "hook"}

@@ -119,14 +119,14 @@ def test_a_secret_is_never_shown(tmp_path: Path) -> None:
 
 
 def test_a_rule_for_an_unknown_zone_is_refused(tmp_path: Path) -> None:
-    from alertd.app import current_of
+    from alertd.current import current_of
 
     with pytest.raises(ConfigError, match=r"rules\.piena\.zones"):
         current_of(read(tmp_path, RULE.replace("048028", "Atlantide") + PESA + TEMPLATE))
 
 
 def test_what_is_faulty_keeps_a_daemon_from_starting_with_nothing_but_itself(tmp_path: Path) -> None:
-    from alertd.app import starting
+    from alertd.current import starting
 
     good = PESA + TEMPLATE + RULE
     faulty = """

@@ -34,7 +34,7 @@ async def serving(web: Web) -> AsyncIterator[str]:
         finally:
             server.should_exit = True
             web.app.state.streams.close()
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(180):
                 await task
 
 
@@ -62,7 +62,7 @@ async def listening(web: Web, url: str) -> AsyncIterator[AsyncIterator[str]]:
 async def event(lines: AsyncIterator[str]) -> list[str]:
     """The lines up to the next blank one."""
     found = []
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         async for line in lines:
             if not line:
                 break
@@ -71,7 +71,7 @@ async def event(lines: AsyncIterator[str]) -> list[str]:
 
 
 async def until(condition) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while not condition():
             await asyncio.sleep(0.001)
 

@@ -108,13 +108,14 @@ class Connection:
         """Read what came. After a fault `closed` is set and nothing on it is waited for any more."""
         if self.closed:
             return []
-        outcomes = self._streams.outcomes = []
+        outcomes = self._streams.outcomes
         try:
             self._parse(self._rest + data if self._rest else data, outcomes)
         except ConnectionFault as fault:
             self.fault = str(fault)
             self.say_goodbye(fault.code)
             outcomes += self._streams.lose()
+        self._streams.outcomes = []  # kept, the last answers would hold their whole page for as long as we are silent
         return outcomes
 
     def ping(self) -> None:

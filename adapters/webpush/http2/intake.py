@@ -1,6 +1,8 @@
 """Frames the server sends, one by one, checked (RFC 9113, sections 4 to 6)."""
 
-from typing import Final
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import ClassVar, Final
 
 from adapters.webpush.http2 import frames
 from adapters.webpush.http2.frames import FRAME_SIZE, MAX_ID, MAX_WINDOW, SETTING, Code, ConnectionFault, Setting
@@ -33,18 +35,6 @@ class Intake:
         self.questions = 0
         self._streams = streams
         self._sending = streams.sending
-        self._handlers = {
-            frames.DATA: streams.on_data,
-            frames.HEADERS: self._on_headers,
-            frames.PRIORITY: self._on_priority,
-            frames.RST_STREAM: self._on_rst_stream,
-            frames.SETTINGS: self._on_settings,
-            frames.PUSH_PROMISE: self._on_push_promise,
-            frames.PING: self._on_ping,
-            frames.GOAWAY: self._on_goaway,
-            frames.WINDOW_UPDATE: self._on_window_update,
-            frames.CONTINUATION: self._on_continuation,
-        }
 
     def frame(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
         """One whole frame. ConnectionFault; a fault of a stream ends that stream here."""
@@ -58,11 +48,14 @@ class Intake:
         if handle is None:
             return  # unknown to us: RFC 9113, section 5.5
         try:
-            handle(flags, stream, payload)
+            handle(self, flags, stream, payload)
         except frames.StreamFault as fault:
             self._streams.give_up(stream, fault.code)
 
     # --- of a stream -----------------------------------------------------------------------------------------------
+
+    def _on_data(self, flags: int, stream: int, payload: bytes) -> None:
+        self._streams.on_data(flags, stream, payload)
 
     def _on_headers(self, flags: int, stream: int, payload: bytes) -> None:
         self._streams.must_be_known(stream)
@@ -167,6 +160,22 @@ class Intake:
         if self.questions > _MAX_QUESTIONS:
             raise ConnectionFault(Code.ENHANCE_YOUR_CALM, "more questions than answers can be written")
         self._sending.out.append(reply)
+
+    _handlers: ClassVar[Mapping[int, Callable[["Intake", int, int, bytes], None]]] = MappingProxyType(
+        {
+            frames.DATA: _on_data,
+            frames.HEADERS: _on_headers,
+            frames.PRIORITY: _on_priority,
+            frames.RST_STREAM: _on_rst_stream,
+            frames.SETTINGS: _on_settings,
+            frames.PUSH_PROMISE: _on_push_promise,
+            frames.PING: _on_ping,
+            frames.GOAWAY: _on_goaway,
+            frames.WINDOW_UPDATE: _on_window_update,
+            frames.CONTINUATION: _on_continuation,
+        }
+    )
+    """The class's: bound ones would close a circle, and keep each connection until somebody looks for circles."""
 
 
 def _word(payload: bytes) -> int:
