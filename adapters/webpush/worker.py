@@ -16,7 +16,7 @@ def step_back(kindness: int) -> None:
     """Let others go first (nice), this thread and those it starts. Where a sandbox forbids that, go on as before."""
     if kindness:
         with suppress(PermissionError):
-            os.setpriority(os.PRIO_PROCESS, 0, kindness)
+            os.setpriority(os.PRIO_PROCESS, 0, max(kindness, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 def serve(questions: BinaryIO, answers: BinaryIO) -> None:

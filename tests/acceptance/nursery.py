@@ -1,4 +1,4 @@
-"""Daemons that start quickly: forked from a process that has imported everything and keeps nothing open.
+"""Daemons that start quickly: forked from a process that has been through it all once and keeps nothing open.
 
 What is forked is what `alertd run` runs from there on: its own process, killed and waited for like any other.
 """

@@ -1,38 +1,35 @@
-"""Imported by the fork server alone: builds a daemon once and takes it down again, so that every lazy import has
-happened and every cache is warm before the first fork. Nothing stays open."""
+"""Imported by the fork server alone: brings a daemon to life once, asks it something and takes it down again, so that every
+lazy import has happened and every cache is warm before the first fork. Nothing stays open."""
 
 import asyncio
+import contextlib
+import gc
+import io
 import tempfile
 from pathlib import Path
 
-import adapters.email
-import adapters.telegram
-import adapters.webhook
-import adapters.webpush.adapter  # noqa: F401
+import aiohttp
+
 import alertd.cli
 import alertd.daemon  # noqa: F401
 from alertd.app import build
+from alertd.daemon import living
+from alertd.notify import Notifier
+from alertd.sandbox.sandbox import Sandbox
 from alertd.settings import load
-
-_CHANNELS = """
-[service]
-state = "{state}"
-[channels.push]
-adapter = "webpush"
-[channels.mail]
-adapter = "email"
-from = "a@example.org"
-host = "127.0.0.1"
-port = 9
-"""
+from tests.acceptance.place import BOT, MAIL, PUSH, channels_of
+from tests.acceptance.town import Town
 
 
 async def _rehearse(folder: Path) -> None:
-    file = folder / "alertd.toml"
-    file.write_text(_CHANNELS.format(state=folder / "state"))
-    async with build(load(file, environ={})) as house:
-        assert house.web is not None
+    async with Sandbox(folder / "sandbox") as sandbox:
+        town = Town(folder, channels_of(sandbox, (PUSH, MAIL, BOT), None))
+        async with build(load(town.config, environ={})) as house, living(house, Notifier(None)):
+            async with aiohttp.ClientSession() as session, session.get(f"{town.url}/healthz") as answer:
+                assert answer.status == 200
 
 
-with tempfile.TemporaryDirectory() as _folder:
+with tempfile.TemporaryDirectory() as _folder, contextlib.redirect_stdout(io.StringIO()):
     asyncio.run(_rehearse(Path(_folder)))
+gc.collect()
+gc.freeze()  # so that looking for garbage copies no page of what is shared

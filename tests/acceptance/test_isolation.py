@@ -45,6 +45,7 @@ async def test_the_other_channels_finish(sick: str, trouble: str, tmp_path: Path
         assert receipts[sick]["failed"] == receipts[sick]["gone"] == 0, "trouble in transport retires nobody"
 
 
+@pytest.mark.alone
 async def test_a_429_storm_sees_no_request_inside_its_retry_after(tmp_path: Path) -> None:
     async with place(tmp_path) as (town, sandbox):
         await town.start()

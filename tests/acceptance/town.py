@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import os
+import random
 import signal
 import socket
 import sqlite3
@@ -20,13 +21,17 @@ from tests.acceptance.nursery import spawn
 
 ROOT = Path(__file__).resolve().parents[2]
 START = 60.0
+_CHANCE = random.SystemRandom()  # Hypothesis seeds the other, the same in every process
 MONTELUPO = "048028"
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """One that no outgoing connection is given (Linux takes those from 32,768 on): a daemon killed finds it free again."""
+    while True:
+        port = _CHANCE.randrange(10_000, 32_768)
+        with contextlib.suppress(OSError), socket.socket() as sock:
+            sock.bind(("127.0.0.1", port))
+            return port
 
 
 class Town:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +18,8 @@ from alertd.notify import Notifier
 from alertd.sandbox.config import channels
 from alertd.sandbox.sandbox import Sandbox
 from alertd.settings import load
+from tests.acceptance.town import free_port
+from tests.support.fresh_store import lay
 
 ROOT = Path(__file__).resolve().parents[2]
 MONTELUPO = "048028"
@@ -63,7 +64,9 @@ class Stand:
     @asynccontextmanager
     async def client(self, *scopes: str, name: str = "anna") -> AsyncIterator[httpx.AsyncClient]:
         headers = await self.grant(name, *scopes)
-        async with httpx.AsyncClient(base_url=self.url, headers=headers, timeout=60, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=self.url, headers=headers, timeout=60, trust_env=False, verify=False
+        ) as client:
             yield client
 
 
@@ -94,20 +97,16 @@ def _toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 @asynccontextmanager
 async def standing(folder: Path, more: str = "") -> AsyncIterator[Stand]:
     """`more` is added to its configuration."""
-    port = _free_port()
+    port = free_port()
     async with Sandbox(folder / "sandbox") as sandbox:
         path = _configuration(folder, port, sandbox)
         path.write_text(f"{path.read_text()}\n{more}")
         settings = load(path, environ={})
+        settings.state.mkdir(mode=0o700, exist_ok=True)
+        lay(settings.state / "alertd.db")
         async with build(settings) as house, living(house, Notifier(None)):
             yield Stand(f"http://127.0.0.1:{port}", house, sandbox)
 

@@ -16,6 +16,7 @@ from alertd.ports.clock import Clock
 from alertd.sandbox.fake import FakeAdapter, FakeConfig, FakeProvider
 from alertd.settings import Settings, load
 from tests.acceptance.town import free_port
+from tests.support.fresh_store import lay
 
 ROOT = Path(__file__).resolve().parents[2]
 ZONES = ROOT / "config" / "zones" / "*.geojson"
@@ -131,6 +132,8 @@ async def fake_house(
 ) -> AsyncIterator[FakeHouse]:
     """`clock` in place of the machine's own."""
     settings = settings_of(folder, channels, zones=zones)
+    settings.state.mkdir(mode=0o700, exist_ok=True)
+    lay(settings.state / "alertd.db")
     async with build(settings, clock=clock) as house, living(house, Notifier(None)):
         admin = (folder / "state" / "bootstrap-token").read_text().strip()
         transport = httpx.ASGITransport(house.web)

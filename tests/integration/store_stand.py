@@ -30,6 +30,7 @@ from alertd.domain.times import micros
 from alertd.ports.stores.intake import ChannelPlan, NewAlert, StoredAlert, Target
 from alertd.ports.stores.work import Claim, Outcome, Outcomes
 from alertd.storage import Store
+from tests.support.fresh_store import lay
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -60,6 +61,7 @@ def url(path: Path) -> str:
 async def opened(folder: Path, *, exclusive: bool = True) -> AsyncIterator[Store]:
     """A store in `folder` that keeps a record of every state a delivery ever moves from and to."""
     path = folder / "alertd.db"
+    lay(path)
     async with Store.open(url(path), exclusive=exclusive, now=lambda: NOW) as store:
         with closing(sqlite3.connect(path)) as raw:
             raw.executescript(_WATCH)

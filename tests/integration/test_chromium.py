@@ -42,21 +42,29 @@ class Open:
     browser: Browser
 
 
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """One for all: what a test keeps in it (cookies, storage, service workers) is its context's, which ends with it."""
+    async with async_playwright() as play:
+        started = await play.chromium.launch(executable_path=CHROMIUM, chromium_sandbox=False, args=ARGS)
+        yield started
+        await started.close()
+
+
 @contextlib.asynccontextmanager
-async def opened() -> AsyncIterator[Open]:
+async def opened(browser: Browser) -> AsyncIterator[Open]:
     socket = _socket()
     url = f"http://localhost:{socket.getsockname()[1]}"
     hall = make_hall(replace(SERVICE, public_url=url), clock=RealClock())
     server = uvicorn.Server(uvicorn.Config(hall.app, lifespan="off", log_level="error"))
     serving = asyncio.create_task(server._serve([socket]))
-    async with async_playwright() as play:
-        browser = await play.chromium.launch(executable_path=CHROMIUM, chromium_sandbox=False, args=ARGS)
-        try:
-            yield Open(hall, url, browser)
-        finally:
-            await browser.close()
-            server.should_exit = True
-            await serving
+    try:
+        yield Open(hall, url, browser)
+    finally:
+        for context in browser.contexts:
+            await context.close()
+        server.should_exit = True
+        await serving
 
 
 def _socket() -> Any:
@@ -98,8 +106,8 @@ def fill(hall: Hall) -> None:
     )
 
 
-async def test_pages_are_read_without_javascript() -> None:
-    async with opened() as town:
+async def test_pages_are_read_without_javascript(browser: Browser) -> None:
+    async with opened(browser) as town:
         fill(town.hall)
         _, page, complaints = await visit(town.browser, java_script_enabled=False)
         await page.goto(f"{town.url}/")
@@ -118,8 +126,8 @@ async def test_pages_are_read_without_javascript() -> None:
         assert complaints == []
 
 
-async def test_mail_subscription_and_leaving_without_javascript() -> None:
-    async with opened() as town:
+async def test_mail_subscription_and_leaving_without_javascript(browser: Browser) -> None:
+    async with opened(browser) as town:
         _, page, complaints = await visit(town.browser, java_script_enabled=False)
         await page.goto(f"{town.url}/subscribe")
         assert await page.get_by_text("hanno bisogno di JavaScript").is_visible()
@@ -147,8 +155,8 @@ async def test_mail_subscription_and_leaving_without_javascript() -> None:
         assert complaints == []
 
 
-async def test_a_push_becomes_a_notification_and_the_next_replaces_it() -> None:
-    async with opened() as town:
+async def test_a_push_becomes_a_notification_and_the_next_replaces_it(browser: Browser) -> None:
+    async with opened(browser) as town:
         context, page, complaints = await visit(town.browser, permissions=["notifications"])
         await page.goto(f"{town.url}/subscribe")
         await page.evaluate("navigator.serviceWorker.ready.then(() => true)")
@@ -180,8 +188,8 @@ async def test_a_push_becomes_a_notification_and_the_next_replaces_it() -> None:
         assert complaints == []
 
 
-async def test_the_button_subscribes_this_device_and_stops_it() -> None:
-    async with opened() as town:
+async def test_the_button_subscribes_this_device_and_stops_it(browser: Browser) -> None:
+    async with opened(browser) as town:
         _, page, complaints = await visit(town.browser, permissions=["notifications"])
         await page.add_init_script(_PRETEND_PUSH_SERVICE % json.dumps(PUSH))
         await page.goto(f"{town.url}/subscribe")
@@ -204,8 +212,8 @@ async def test_the_button_subscribes_this_device_and_stops_it() -> None:
         assert complaints == []
 
 
-async def test_the_policy_really_forbids_inline_scripts() -> None:
-    async with opened() as town:
+async def test_the_policy_really_forbids_inline_scripts(browser: Browser) -> None:
+    async with opened(browser) as town:
         _, page, complaints = await visit(town.browser)
         await page.goto(f"{town.url}/")
         await page.evaluate(
@@ -215,8 +223,8 @@ async def test_the_policy_really_forbids_inline_scripts() -> None:
         assert any("Content Security Policy" in complaint for complaint in complaints)
 
 
-async def test_pages_fit_a_small_screen_and_print() -> None:
-    async with opened() as town:
+async def test_pages_fit_a_small_screen_and_print(browser: Browser) -> None:
+    async with opened(browser) as town:
         fill(town.hall)
         _, page, _ = await visit(town.browser, viewport={"width": 320, "height": 640})
         for path in ("/", "/alerts/a1", "/subscribe"):

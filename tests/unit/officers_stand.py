@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from alertd.identity import new_id
 from alertd.ports.adapter import Service
 from alertd.ports.stores.access import Token
 from alertd.ports.stores.intake import StoredAlert
+from alertd.ports.territory import Territory
 from alertd.storage import Store
 from alertd.territory import load_territory
 from tests.integration.store_stand import NOW, a_subscriber, opened, plan_all, sent
@@ -43,6 +45,11 @@ CARRIERS = (
     Carrier("square", "telegram", broadcast=True, exercise=True, purposes=EVERY_PURPOSE, provable=State.DELIVERED),
 )
 OFFICER = Token("anna", "", frozenset({"alerts:approve"}), None, NOW)
+
+
+@cache
+def boundaries() -> Territory:
+    return load_territory(sorted((ROOT / "config" / "zones").glob("*.geojson")))
 
 
 @dataclass
@@ -69,7 +76,7 @@ class Desk:
             fittings=self.fit,
             new_id=new_id,
             service=lambda: SERVICE,
-            territory=lambda: load_territory(sorted((ROOT / "config" / "zones").glob("*.geojson"))),
+            territory=boundaries,
             carriers=lambda: list(self.carriers),
             lifetimes=lambda: dict.fromkeys(Purpose, timedelta(hours=24)),
             handover=Handover(self.store, letters, self.fit),

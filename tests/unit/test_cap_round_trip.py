@@ -15,7 +15,7 @@ from lxml import etree
 from alertd.cap.reader import read
 from alertd.cap.writer import _uri, writable, write
 from alertd.domain.alert import Alert, Area, Info, Pair, Resource
-from tests.unit.test_cap_writer import INFO, PLAIN, SCHEMA, alerts, changed
+from tests.unit.test_cap_writer import INFO, NS, PLAIN, SCHEMA, alerts, changed
 
 
 def as_written(alert: Alert) -> Alert:
@@ -90,7 +90,10 @@ def schema() -> etree.XMLSchema:
 @given(alert=alerts)
 def test_written_valid_and_read_the_same(schema: etree.XMLSchema, alert: Alert) -> None:
     document = write(alert)
-    schema.assertValid(etree.fromstring(document))
+    root = etree.fromstring(document)
+    schema.assertValid(root)
+    assert root.findtext("c:identifier", namespaces=NS) == alert.identifier
+    assert len(root.findall("c:info", NS)) == len(alert.info)
     reading = read(document)
     assert reading.alerts == (as_written(alert),)
     assert reading.every_violation() == ()

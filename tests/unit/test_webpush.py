@@ -358,7 +358,8 @@ async def test_a_broken_address_harms_only_itself(address: str, tmp_path: Path) 
         verdicts = await stand.send(
             opened.adapter, [stand.parcel(1, address), opened.parcel("/status/201/a", number=2)]
         )
-        off_curve = read(opened.parcel("/x").address).keys.point[:-1] + b"\0"
+        point = read(opened.parcel("/x").address).keys.point
+        off_curve = point[:-1] + bytes((point[-1] ^ 1,))
         document = opened.browser.document(f"https://127.0.0.1:{opened.port}/status/201/a")
         document["keys"]["p256dh"] = b64(off_curve)
         [bad] = (await stand.send(opened.adapter, [stand.parcel(3, json.dumps(document))])).values()

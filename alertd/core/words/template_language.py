@@ -7,6 +7,7 @@ multiplied; and what is written is counted while it is written.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from functools import cache, lru_cache
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, nodes
@@ -74,8 +75,20 @@ class WordsEnvironment(ImmutableSandboxedEnvironment):
         """The template of this source. Raises TemplateSyntaxError with the line of what is wrong or refused."""
         if len(source) > MAX_SOURCE:
             raise TemplateSyntaxError(f"is longer than {MAX_SOURCE} characters", 1)
-        _inspect(self.parse(source), 0)
-        return self.from_string(source)
+        tree = self.parse(source)
+        _inspect(tree, 0)
+        return self.template_class.from_code(self, self.compile(tree), self.make_globals(None))
+
+
+@lru_cache(maxsize=128)
+def compiled(source: str, *, escaping: bool) -> Template:
+    """As `WordsEnvironment.compiled`, and kept: compiling is much of a start, and few templates change in a reload."""
+    return _environment(escaping=escaping).compiled(source)
+
+
+@cache
+def _environment(*, escaping: bool) -> WordsEnvironment:
+    return WordsEnvironment(escaping=escaping)
 
 
 def written(template: Template, values: Mapping[str, object]) -> str:

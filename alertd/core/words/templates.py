@@ -11,7 +11,7 @@ from typing import Literal
 from jinja2 import Template
 from jinja2.exceptions import TemplateSyntaxError
 
-from alertd.core.words.template_language import WordsEnvironment, written
+from alertd.core.words.template_language import compiled, written
 from alertd.domain.texts import language_fault
 
 Part = Literal["title", "text", "html"]
@@ -38,10 +38,9 @@ class Templates:
     def __init__(self, folders: Sequence[Path]) -> None:
         self._found: dict[tuple[str, str, Part], Wording] = {}
         self._faults: list[str] = []
-        environments = {part: WordsEnvironment(escaping=part == "html") for part in PARTS}
         for folder in folders:
             for file in _files(folder):
-                self._read(file, environments)
+                self._read(file)
 
     @property
     def faults(self) -> Sequence[str]:
@@ -60,14 +59,14 @@ class Templates:
                     return wording
         return None
 
-    def _read(self, file: Path, environments: Mapping[Part, WordsEnvironment]) -> None:
+    def _read(self, file: Path) -> None:
         language, _, kind = file.name.removesuffix(SUFFIX).rpartition(".")
         part = next((known for known in PARTS if known == kind), None)
         if part is None or language_fault(language):
             self._fault(file, "a template is named <language>.<title|text|html>.j2, e.g. it.text.j2")
             return
         try:
-            template = environments[part].compiled(file.read_text("utf-8"))
+            template = compiled(file.read_text("utf-8"), escaping=part == "html")
         except TemplateSyntaxError as error:
             self._fault(file, f"line {error.lineno}: {error.message}")
         except (OSError, UnicodeError, RecursionError, SyntaxError, ValueError, MemoryError) as error:
