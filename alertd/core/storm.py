@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from alertd.domain.paging import (
     Gravity,
     Together,
+    before_ending,
     draft_and_number,
     is_ending,
     is_together_ending,
@@ -40,13 +41,17 @@ class Reminding:
 @dataclass(frozen=True, slots=True)
 class Pages:
     """What the store knows of pages: the last `own` one of each draft, the last that told of many `together` with what
-    it `said`, and when either kind told an end within the window."""
+    it `said`, and when either kind told an end within the window. `resumed` are endings of drafts, and `resumed_together`
+    the last one of many, told at a time that is still to come: the clock was set back, and what had expired may wait
+    again. Who is paged about it follows those."""
 
     own: Mapping[str, OpenPage]
     together: OpenPage | None
     said: Together | None
     ended: Sequence[datetime]
     together_ended: Sequence[datetime]
+    resumed: Mapping[str, OpenPage]
+    resumed_together: OpenPage | None
 
 
 class Choice(NamedTuple):
@@ -58,10 +63,17 @@ class Choice(NamedTuple):
 
 def sorted_out(pages: Sequence[OpenPage], now: datetime) -> Pages:
     """An end told after `now` is one before the clock was set back: it takes no place."""
+    later = [page for page in pages if page.accepted_at > now]
     many = [(page, said) for page in pages if (said := together(page.alert_id)) is not None]
     last, said = max(many, key=lambda one: one[0].accepted_at, default=(None, None))
     return Pages(
         own={about[0]: page for page in pages if (about := draft_and_number(page.alert_id))},
+        resumed={about[0]: page for page in later if (about := draft_and_number(before_ending(page.alert_id)))},
+        resumed_together=max(
+            (page for page in later if is_together_ending(page.alert_id)),
+            key=lambda page: page.accepted_at,
+            default=None,
+        ),
         together=last,
         said=said,
         ended=[at for page, at in pages if at <= now and is_ending(page)],
