@@ -41,9 +41,9 @@ class Reminding:
 @dataclass(frozen=True, slots=True)
 class Pages:
     """What the store knows of pages: the last `own` one of each draft, the last that told of many `together` with what
-    it `said`, and when either kind told an end within the window. `resumed` are endings of drafts, `resumed_together` the
-    last one of many, told at a time that is still to come: the clock was set back, and what had expired may wait again.
-    The next page about it follows them."""
+    it `said`, and when either kind told an end within the window. `resumed` are endings of drafts, `resumed_together`
+    is the last one of many, told at a time that is still to come: the clock was set back, and what had expired may wait
+    again. The next page about it follows them."""
 
     own: Mapping[str, OpenPage]
     together: OpenPage | None
