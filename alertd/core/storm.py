@@ -83,13 +83,17 @@ def sorted_out(pages: Sequence[OpenPage], now: datetime) -> Pages:
 
 def chosen(drafts: Sequence[Undecided], pages: Pages, limit: int) -> Choice:
     """A draft that is graver than all that the officers were told of, and that still wait, is paged at once even where
-    no place is free; as many of them as there are places, for what flaps must end too."""
+    no place is free; as many of them as there are places, for what flaps must end too. Drills take no place of a real
+    one: a second real event must not wait for a reminder because there is an exercise."""
     untold = sorted((one for one in drafts if one.alert_id not in pages.own), key=_gravest_first)
     worst = max((one.gravity for one in drafts if _told(one, pages)), default=_NOTHING)
-    taken = len(pages.own) + len(pages.ended)
+    drills = sum(one.alert_id in pages.own and not one.gravity.real for one in drafts)
+    taken = len(pages.own) + len(pages.ended) - drills
     first: list[Undecided] = []
     rest: list[Undecided] = []
     for one in untold:
+        if not one.gravity.real:  # the real ones came first
+            taken, drills = taken + drills, 0
         if taken < limit or (taken < 2 * limit and one.gravity > worst):
             first.append(one)
             taken, worst = taken + 1, max(worst, one.gravity)

@@ -85,6 +85,18 @@ def test_drills_never_keep_a_real_one_waiting() -> None:
     assert names(chosen([a_draft("a", DRILL), a_draft("b", DRILL), a_draft("real", MINOR)], pages, 2).first) == ["real"]
 
 
+def test_real_ones_have_places_of_their_own_while_drills_fill_theirs() -> None:
+    """A second real event is told of as if there were no exercise, and not a reminder's length later."""
+    drills = [a_draft(name, DRILL) for name in "ab"]
+    said = OpenPage(together_id(Together("c", 1, 40, 7)), NOW)
+    pages = sorted_out([*own("a", "b"), said], NOW)
+    drafts = [*drills, a_draft("c", DRILL, 7), a_draft("real", seq=8), a_draft("second", seq=9), a_draft("z", seq=10)]
+    assert names(chosen(drafts, pages, 2).first) == ["real", "second"]
+    ours = sorted_out([*own("a", "b", "real"), said], NOW)
+    assert names(chosen(drafts, ours, 2).first) == ["second"]
+    assert names(chosen([*drafts, a_draft("drill", DRILL, 11)], ours, 3).first) == ["second", "z"]
+
+
 def test_what_flaps_is_paged_so_often_and_no_more() -> None:
     """Graver each time and decided at once: as many places again, then none within the window."""
     endings = [OpenPage(over(str(number)), NOW) for number in range(4)]
