@@ -1,7 +1,9 @@
 """`alertd drafts`: what waits for a decision, the gravest first."""
 
 import asyncio
+import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -31,7 +33,11 @@ async def _drafts(url: str, token: str, rule: str) -> None:
 
 
 async def waiting(client: Client, rule: str = "") -> Sequence[Draft]:
-    """Every draft, or those of one rule; real ones before drills, then by severity, then newest first."""
+    """Every draft, or those of one rule; real ones before drills, then by severity, then newest first.
+
+    What nobody decided in time stays a draft for ever and can only be rejected: it is left out, and counted on stderr,
+    for this machine's clock may be the wrong one.
+    """
     found: list[Draft] = []
     wanted = RULE + rule.removeprefix(RULE)
     cursor: str | None = ""
@@ -40,7 +46,11 @@ async def waiting(client: Client, rule: str = "") -> Sequence[Draft]:
         page = await client.get(f"/v1/alerts?state=draft&limit={_PAGE}{after}")
         found += (one for one in page["items"] if not rule or one["created_by"] == wanted)
         cursor = page["next"]
-    return sorted(found, key=_rank)
+    now = datetime.now(UTC)
+    waits = [draft for draft in found if not _over(draft, now)]
+    if late := len(found) - len(waits):
+        sys.stderr.write(f"alertd: {late} more expired undecided, as it is {now:%Y-%m-%d %H:%M} UTC here\n")
+    return sorted(waits, key=_rank)
 
 
 def table_of(drafts: Sequence[Draft]) -> Table:
@@ -54,6 +64,12 @@ def severity_of(draft: Draft) -> str:
     """The worst that it says."""
     said = [Severity(str(info["severity"])) for info in draft.get("info") or () if info.get("severity")]
     return max(said, key=lambda severity: severity.rank, default=Severity.UNKNOWN)
+
+
+def _over(draft: Draft, now: datetime) -> bool:
+    """Its last info has ended; one without an end is left to the daemon."""
+    ends = [info.get("expires") for info in draft.get("info") or ()]
+    return bool(ends) and all(end and datetime.fromisoformat(end) <= now for end in ends)
 
 
 def _rank(draft: Draft) -> tuple[bool, int]:

@@ -7,7 +7,7 @@ from alertd.core.accepting import IntakeParts
 from alertd.core.paging import Paging
 from alertd.core.storm import Pages, Reminding, together_due
 from alertd.core.words.together import SHOWN
-from alertd.domain.paging import Together, together
+from alertd.domain.paging import Together, before_ending, together
 from alertd.domain.problems import Unavailable
 from alertd.ports.stores.intake import StoredAlert
 from alertd.ports.stores.pages import OpenPage, Outcome, PagerStore, Undecided
@@ -36,6 +36,7 @@ class Gathering:
             return min(draft.deadline for draft in rest)
         if due > now:
             return due
+        last = last or pages.resumed_together
         named = _named(last, rest)
         outcomes = await self._outcomes(waiting.union(others))
         shown = await self._shown(rest)
@@ -74,7 +75,7 @@ class Gathering:
 
 
 def _named(last: OpenPage | None, rest: Sequence[Undecided]) -> Together:
-    before = together(last.alert_id) if last is not None else None
+    before = together(before_ending(last.alert_id)) if last is not None else None
     newest = max((draft.seq for draft in rest), default=0)
     if before is None:
         return Together(min(rest).alert_id, 1, len(rest), newest)

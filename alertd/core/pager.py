@@ -15,7 +15,7 @@ from alertd.core.gathering import Gathering
 from alertd.core.paging import Paging
 from alertd.core.storm import Pages, Reminding, chosen, sorted_out
 from alertd.domain.alert import AlertState
-from alertd.domain.paging import draft_and_number, next_due
+from alertd.domain.paging import before_ending, draft_and_number, is_ending, next_due
 from alertd.domain.problems import Unavailable
 from alertd.ports.stores.pages import OpenPage, PagerStore, Undecided
 
@@ -78,7 +78,8 @@ class Pager:
         own = dict(pages.own)
         unpaged = 0
         for draft in drafts:
-            step = self._remind(draft, own.pop(draft.alert_id, None), reminding, now)
+            last = own.pop(draft.alert_id, None) or pages.resumed.get(draft.alert_id)
+            step = self._remind(draft, last, reminding, now)
             due = await self._guarded(draft.alert_id, step)
             unpaged += due is None
             again = min(again, due or again)
@@ -102,9 +103,9 @@ class Pager:
         """When its next page is due; None where nobody can be paged."""
         number = 1
         if last is not None:
-            number += (draft_and_number(last.alert_id) or ("", 0))[1]
+            number += (draft_and_number(before_ending(last.alert_id)) or ("", 0))[1]
             due = next_due(last.accepted_at, reminding.every, now)
-            if reminding.at_most is not None and number > reminding.at_most + 1:
+            if reminding.at_most is not None and number > reminding.at_most + 1 and not is_ending(last.alert_id):
                 return draft.deadline
             if due > now:
                 return min(due, draft.deadline)

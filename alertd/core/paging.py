@@ -12,7 +12,7 @@ from alertd.core.words.notices import Notice, notice_infos
 from alertd.core.words.paging import Speech
 from alertd.core.words.together import TogetherSpeech
 from alertd.domain.alert import Alert, AlertState, Info, MsgType, Purpose, Reference, Scope, Status
-from alertd.domain.paging import PAGER, Together, ending_id, notice_id, page_id, together_ending_id, together_id
+from alertd.domain.paging import PAGER, Together, ending_id, notice_id, page_id, together_id
 from alertd.domain.problems import Conflict, NotFound
 from alertd.domain.subscriber import Cohort
 from alertd.ports.stores.access import Token
@@ -59,7 +59,7 @@ class Paging:
         """Say how it ended, to whoever was paged. Once, however often it is called. Raises Unavailable."""
         infos = Speech(draft, self._.service(), None).infos()
         until = self._.fittings.clock.now() + _ENDING_LASTS
-        page = _Page(ending_id(draft.alert.id), infos, until, draft.alert.id)
+        page = _Page(ending_id(last), infos, until, draft.alert.id)
         await self._accept(page, last, of_officers(self._.carriers()))
 
     async def together(
@@ -76,7 +76,7 @@ class Paging:
         if drafts and not await self._anybody(plans):
             return False
         infos = TogetherSpeech(drafts, shown, outcomes, self._.service(), named.number).infos()
-        own = together_id(named) if drafts else together_ending_id(named.thread)
+        own = together_id(named) if drafts or last is None else ending_id(last)
         ended = self._.fittings.clock.now() + _ENDING_LASTS
         page = _Page(own, infos, max((draft.deadline for draft in drafts), default=ended))
         await self._accept(page, last, plans)

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from alertd.domain.paging import (
     Gravity,
     Together,
+    before_ending,
     draft_and_number,
     is_ending,
     is_together_ending,
@@ -40,13 +41,17 @@ class Reminding:
 @dataclass(frozen=True, slots=True)
 class Pages:
     """What the store knows of pages: the last `own` one of each draft, the last that told of many `together` with what
-    it `said`, and when either kind told an end within the window."""
+    it `said`, and when either kind told an end within the window. `resumed` are endings of drafts, `resumed_together`
+    is the last one of many, told at a time that is still to come: the clock was set back, and what had expired may wait
+    again. The next page about it follows them."""
 
     own: Mapping[str, OpenPage]
     together: OpenPage | None
     said: Together | None
     ended: Sequence[datetime]
     together_ended: Sequence[datetime]
+    resumed: Mapping[str, OpenPage]
+    resumed_together: OpenPage | None
 
 
 class Choice(NamedTuple):
@@ -58,10 +63,17 @@ class Choice(NamedTuple):
 
 def sorted_out(pages: Sequence[OpenPage], now: datetime) -> Pages:
     """An end told after `now` is one before the clock was set back: it takes no place."""
+    later = [page for page in pages if page.accepted_at > now]
     many = [(page, said) for page in pages if (said := together(page.alert_id)) is not None]
     last, said = max(many, key=lambda one: one[0].accepted_at, default=(None, None))
     return Pages(
         own={about[0]: page for page in pages if (about := draft_and_number(page.alert_id))},
+        resumed={about[0]: page for page in later if (about := draft_and_number(before_ending(page.alert_id)))},
+        resumed_together=max(
+            (page for page in later if is_together_ending(page.alert_id)),
+            key=lambda page: page.accepted_at,
+            default=None,
+        ),
         together=last,
         said=said,
         ended=[at for page, at in pages if at <= now and is_ending(page)],
@@ -71,13 +83,17 @@ def sorted_out(pages: Sequence[OpenPage], now: datetime) -> Pages:
 
 def chosen(drafts: Sequence[Undecided], pages: Pages, limit: int) -> Choice:
     """A draft that is graver than all that the officers were told of, and that still wait, is paged at once even where
-    no place is free; as many of them as there are places, for what flaps must end too."""
+    no place is free; as many of them as there are places, for what flaps must end too. Drills take no place of a real
+    one: a second real event must not wait for a reminder because there is an exercise."""
     untold = sorted((one for one in drafts if one.alert_id not in pages.own), key=_gravest_first)
     worst = max((one.gravity for one in drafts if _told(one, pages)), default=_NOTHING)
-    taken = len(pages.own) + len(pages.ended)
+    drills = sum(one.alert_id in pages.own and not one.gravity.real for one in drafts)
+    taken = len(pages.own) + len(pages.ended) - drills
     first: list[Undecided] = []
     rest: list[Undecided] = []
     for one in untold:
+        if not one.gravity.real:  # the real ones came first
+            taken, drills = taken + drills, 0
         if taken < limit or (taken < 2 * limit and one.gravity > worst):
             first.append(one)
             taken, worst = taken + 1, max(worst, one.gravity)

@@ -14,6 +14,7 @@ PAGER = "pager"
 RULE = "rule:"
 """Rules act under this and their name; no token's name may begin so."""
 
+_END = "-end"
 _NAMED = re.compile(r"(.+)-page-(\d+)")
 _TOGETHER = re.compile(r"(.+)-drafts-(\d+)-(\d+)-(\d+)")
 
@@ -41,9 +42,14 @@ def page_id(draft_id: str, number: int) -> str:
     return f"{draft_id}-page-{number}"
 
 
-def ending_id(draft_id: str) -> str:
-    """The id of the last page of all: it says how it ended."""
-    return f"{draft_id}-page-end"
+def ending_id(last: str) -> str:
+    """The id of the last page of all, which says how it ended: it follows the page `last`."""
+    return f"{last}{_END}"
+
+
+def before_ending(page: str) -> str:
+    """The page that this one ended; itself where it ended none."""
+    return page.removesuffix(_END)
 
 
 def notice_id(key: str) -> str:
@@ -62,11 +68,6 @@ def together_id(together: Together) -> str:
     return f"{together.thread}-drafts-{together.number}-{together.drafts}-{together.newest}"
 
 
-def together_ending_id(thread: str) -> str:
-    """The id of the last page about many: none of them waits any more."""
-    return f"{thread}-drafts-end"
-
-
 def together(page: str) -> Together | None:
     """What a page says of many drafts; None for the last of all, and where it is about something else."""
     named = _TOGETHER.fullmatch(page)
@@ -75,12 +76,12 @@ def together(page: str) -> Together | None:
 
 def is_ending(page: str) -> bool:
     """Whether it said how one draft ended."""
-    return page.endswith("-page-end")
+    return page.endswith(_END) and draft_and_number(before_ending(page)) is not None
 
 
 def is_together_ending(page: str) -> bool:
     """Whether it said that none of many waits any more."""
-    return page.endswith("-drafts-end")
+    return page.endswith(_END) and together(before_ending(page)) is not None
 
 
 def next_due(last: datetime, remind: timedelta, now: datetime) -> datetime:

@@ -54,6 +54,15 @@ async def test_every_draft_is_asked_for_and_the_gravest_comes_first() -> None:
     assert severity_of({"info": []}) == "Unknown"
 
 
+async def test_what_expired_undecided_waits_no_more_and_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    daemon: Any = Answers(4)
+    past, to_come = "2020-01-01T00:00:00Z", "2999-01-01T00:00:00+01:00"
+    for draft, ends in zip(daemon.drafts, [(past, past), (past, to_come), (past, None), (None, None)], strict=True):
+        draft["info"] = [{"severity": "Severe", "expires": end} for end in ends]
+    assert [one["id"] for one in await waiting(daemon)] == ["d1", "d2", "d3"]
+    assert "1 more expired undecided" in capsys.readouterr().err
+
+
 def test_what_a_sensor_sent_is_shown_as_it_is() -> None:
     table = table_of([a_draft("a")])
     assert [str(cell) for cell in table.columns[4].cells] == ["[/red] a"]

@@ -130,7 +130,7 @@ async def test_the_decision_ends_them_and_is_told(desk: Desk) -> None:
     await desk.approvals.approve(draft.id, token=OFFICER)
     await desk.round()
     first, last = await desk.pages()
-    assert last.alert.id == ending_id(draft.id)
+    assert last.alert.id == ending_id(page_id(draft.id, 1))
     assert last.alert.info[0].headline == "BOZZA APPROVATA da anna: L'Arno sale a Montelupo"
     assert await desk.told(last.alert.id) == [("push", "capo")]
     assert sorted(await desk.told(draft.id)) == [("push", "citizen"), ("square", "")]
@@ -159,7 +159,7 @@ async def test_a_draft_that_expires_undecided_is_told_once_and_no_more(desk: Des
         await desk.round()
         await desk.later(minutes=5)
     pages = await desk.pages()
-    assert [page.alert.id for page in pages] == [page_id(draft.id, 1), ending_id(draft.id)]
+    assert [page.alert.id for page in pages] == [page_id(draft.id, 1), ending_id(page_id(draft.id, 1))]
     assert (pages[1].alert.info[0].headline or "").startswith("BOZZA SCADUTA")
     assert await desk.told(pages[1].alert.id) == [("push", "capo")]
 
@@ -177,7 +177,7 @@ async def test_a_clock_set_back_does_not_silence_them(desk: Desk) -> None:
     assert next_due(NOW, timedelta(minutes=5), NOW - timedelta(hours=3)) == NOW - timedelta(hours=3)
     assert next_due(NOW, timedelta(minutes=5), NOW) == NOW + timedelta(minutes=5)
     assert draft_and_number(page_id("a-page-1", 12)) == ("a-page-1", 12)
-    assert draft_and_number(ending_id("a")) is None
+    assert draft_and_number(ending_id(page_id("a", 1))) is None
     await desk.draft()
     await desk.round()
     desk.clock = ManualClock(NOW - timedelta(hours=3))

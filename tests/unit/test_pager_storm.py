@@ -13,7 +13,15 @@ from alertd.core.words.pages import PAGE_WORDS
 from alertd.core.words.together import TogetherSpeech
 from alertd.core.words.together_words import TOGETHER_WORDS
 from alertd.domain.alert import AlertState, MsgType, Severity, Status
-from alertd.domain.paging import Gravity, draft_and_number, ending_id, is_together_ending, together
+from alertd.domain.paging import (
+    Gravity,
+    draft_and_number,
+    ending_id,
+    is_ending,
+    is_together_ending,
+    page_id,
+    together,
+)
 from alertd.domain.subscriber import Cohort
 from alertd.ports.stores.intake import StoredAlert
 from alertd.ports.stores.pages import Outcome, Undecided
@@ -46,7 +54,7 @@ async def kinds(desk: Desk) -> dict[str, int]:
     return {
         "own": sum(draft_and_number(page) is not None for page in ids),
         "together": sum(together(page) is not None for page in ids),
-        "ended": sum(page.endswith("-page-end") for page in ids),
+        "ended": sum(map(is_ending, ids)),
         "over": sum(map(is_together_ending, ids)),
     }
 
@@ -279,7 +287,7 @@ async def test_a_draft_that_ended_with_its_own_page_is_not_counted_among_the_oth
     await reject(desk, drafts[5])
     await desk.round()
     assert "respinte da anna: 1 (" in ((await last_of_all(desk)).alert.info[0].description or "")
-    assert ending_id(drafts[0].id) not in [page.alert.id for page in await desk.pages()]
+    assert ending_id(page_id(drafts[0].id, 1)) not in [page.alert.id for page in await desk.pages()]
 
 
 # --- words ---

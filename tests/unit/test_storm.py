@@ -17,7 +17,6 @@ from alertd.domain.paging import (
     notice_id,
     page_id,
     together,
-    together_ending_id,
     together_id,
 )
 from alertd.ports.stores.pages import OpenPage, Undecided
@@ -37,6 +36,14 @@ def a_draft(name: str, gravity: Gravity = SEVERE, seq: int = 1) -> Undecided:
 
 def own(*names: str) -> list[OpenPage]:
     return [OpenPage(page_id(name, 1), NOW) for name in names]
+
+
+def over(draft: str) -> str:
+    return ending_id(page_id(draft, 3))
+
+
+def all_over(draft: str) -> str:
+    return ending_id(together_id(Together(draft, 2, 40, 9)))
 
 
 def names(drafts: object) -> list[str]:
@@ -78,22 +85,34 @@ def test_drills_never_keep_a_real_one_waiting() -> None:
     assert names(chosen([a_draft("a", DRILL), a_draft("b", DRILL), a_draft("real", MINOR)], pages, 2).first) == ["real"]
 
 
+def test_real_ones_have_places_of_their_own_while_drills_fill_theirs() -> None:
+    """A second real event is told of as if there were no exercise, and not a reminder's length later."""
+    drills = [a_draft(name, DRILL) for name in "ab"]
+    said = OpenPage(together_id(Together("c", 1, 40, 7)), NOW)
+    pages = sorted_out([*own("a", "b"), said], NOW)
+    drafts = [*drills, a_draft("c", DRILL, 7), a_draft("real", seq=8), a_draft("second", seq=9), a_draft("z", seq=10)]
+    assert names(chosen(drafts, pages, 2).first) == ["real", "second"]
+    ours = sorted_out([*own("a", "b", "real"), said], NOW)
+    assert names(chosen(drafts, ours, 2).first) == ["second"]
+    assert names(chosen([*drafts, a_draft("drill", DRILL, 11)], ours, 3).first) == ["second", "z"]
+
+
 def test_what_flaps_is_paged_so_often_and_no_more() -> None:
     """Graver each time and decided at once: as many places again, then none within the window."""
-    endings = [OpenPage(ending_id(str(number)), NOW) for number in range(4)]
+    endings = [OpenPage(over(str(number)), NOW) for number in range(4)]
     assert names(chosen([a_draft("x", EXTREME)], sorted_out(endings[:3], NOW), 2).first) == ["x"]
     assert names(chosen([a_draft("x", EXTREME)], sorted_out(endings, NOW), 2).first) == []
 
 
 def test_a_place_is_taken_until_the_window_after_its_end_is_over() -> None:
     drafts = [a_draft("a"), a_draft("x"), a_draft("y")]
-    ended = [*own("a"), OpenPage(ending_id("b"), NOW)]
+    ended = [*own("a"), OpenPage(over("b"), NOW)]
     assert names(chosen(drafts, sorted_out(ended, NOW), 2).first) == []
     assert names(chosen(drafts, sorted_out(ended[:1], NOW), 2).first) == ["x"]
 
 
 def test_an_end_told_before_the_clock_was_set_back_takes_no_place() -> None:
-    ended = [OpenPage(ending_id("b"), NOW), OpenPage(together_ending_id("b"), NOW)]
+    ended = [OpenPage(over("b"), NOW), OpenPage(all_over("b"), NOW)]
     pages = sorted_out(ended, NOW - timedelta(hours=3))
     assert (pages.ended, pages.together_ended) == ([], [])
 
@@ -106,7 +125,7 @@ def test_nothing_is_lost_and_no_more_are_paged_than_there_are_places(
     gravities: list[Gravity], limit: int, ended: int
 ) -> None:
     drafts = [a_draft(str(number), gravity) for number, gravity in enumerate(gravities)]
-    pages = Pages({}, None, None, [NOW] * ended, [])
+    pages = Pages({}, None, None, [NOW] * ended, [], {}, None)
     first, rest = chosen(drafts, pages, limit)
     assert sorted(names([*first, *rest])) == sorted(draft.alert_id for draft in drafts)
     assert len(first) <= max(limit - ended, 0) or len(first) == 1
@@ -121,7 +140,7 @@ def test_nothing_is_lost_and_no_more_are_paged_than_there_are_places(
 def due(drafts: int, said: Together | None, *, at: timedelta = MINUTES[0], **changes: object) -> datetime | None:
     """`said` was accepted NOW and knew of all drafts up to number 9; it is looked at after `at`."""
     last = [OpenPage(together_id(said), NOW)] if said is not None else []
-    ended = [OpenPage(together_ending_id(str(number)), NOW) for number in range(int(str(changes.pop("ended", 0))))]
+    ended = [OpenPage(all_over(str(number)), NOW) for number in range(int(str(changes.pop("ended", 0))))]
     rest = [a_draft(str(number)) for number in range(drafts - 1)]
     rest.append(a_draft("last", seq=10 if changes.pop("new", False) else 9))
     reminding = Reminding(timedelta(minutes=5), at_most=2 if changes.pop("at_most", None) else None, one_by_one=3)
@@ -158,7 +177,7 @@ def test_a_page_is_never_taken_for_another_kind(draft: str) -> None:
     many = Together(draft, 12, 1600, 31)
     assert together(together_id(many)) == many
     assert draft_and_number(page_id(draft, 3)) == (draft, 3)
-    for page in (page_id(draft, 3), ending_id(draft), together_id(many), together_ending_id(draft), notice_id(draft)):
+    for page in (page_id(draft, 3), over(draft), together_id(many), all_over(draft), notice_id(draft)):
         kinds = [
             draft_and_number(page) is not None,
             is_ending(page),
