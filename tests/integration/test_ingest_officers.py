@@ -113,7 +113,7 @@ async def test_paged_with_the_evidence_reminded_and_left_in_peace_once_decided(
         await it.quiet()
         told = 1 if decision == "approve" else 0
         assert heard(it) == {"olga": 4, "oreste": 4, "anna": told}
-        assert await pages(it) == ["1", "2", "3", "end"]
+        assert await pages(it) == ["1", "2", "3", "3-end"]
         await in_peace(it)
 
 
@@ -129,7 +129,7 @@ async def test_a_crash_neither_forgets_a_draft_nor_pages_it_twice(tmp_path: Path
         await reads(it, "1.5")  # over before anybody decided: the draft is withdrawn, and the officers hear of it
         await it.until(lambda: "BOZZA RITIRATA" in read_by(it, "olga"))
         await it.quiet()
-        assert (heard(it), await pages(it)) == ({"olga": 2, "oreste": 2, "anna": 0}, ["1", "2", "3", "end"])
+        assert (heard(it), await pages(it)) == ({"olga": 2, "oreste": 2, "anna": 0}, ["1", "2", "3", "3-end"])
         await in_peace(it)
 
 

@@ -67,7 +67,7 @@ async def test_before_the_decision_officers_alone_hear_and_after_it_the_public(i
     assert heard(it) == {"people": ["officers"], "square": [], "drillground": []}
     assert (await it.call("POST", f"/v1/alerts/{draft.id}/approve"))[0] == 200
     await it.settled(draft.id)
-    ending = await page_of(it, draft.id, "end")
+    ending = await page_of(it, draft.id, "1-end")
     told = heard(it)
     assert sorted(told["people"]) == ["officers", "officers", "public"]
     assert (len(told["square"]), len(told["drillground"])) == (1, 1)

@@ -5,6 +5,7 @@ import asyncio
 import io
 import json
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from alertd.cli.errors import Failure
 from alertd.domain.alert import AlertState
 from alertd.domain.paging import draft_and_number, is_together_ending, together
 from tests.integration.replay_stand import Replay, replay
-from tests.support.clock import START
 
 SENSORS = 30
 CONFIGURATION = """
@@ -89,7 +89,7 @@ def read_by(it: Replay, name: str) -> str:
 async def test_few_pages_none_again_after_a_crash_and_one_command_to_clear_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with replay(tmp_path, lambda _: CONFIGURATION, at=START) as houses:
+    async with replay(tmp_path, lambda _: CONFIGURATION, at=datetime.now(UTC)) as houses:
         it = houses.it
         for name, cohort in (("olga", "officers"), ("anna", "public")):
             await it.town.enrol(name, cohort=cohort)
