@@ -24,6 +24,10 @@ _FAULT_PAUSE: Final = 10.0
 _LOOK_AGAIN: Final = timedelta(minutes=1)
 """While there is nobody to page, after a fault, and for the wall clock may have been set."""
 
+_MANY: Final = 1_000
+_LOOKED_AT: Final = 20_000
+"""Drafts a second at most, beyond the many."""
+_LONGEST_REST: Final = 5.0
 _CONCERN: Final = "pages"
 
 
@@ -35,6 +39,7 @@ class Pager:
         self._paging = Paging(parts)
         self._gathering = Gathering(store, parts, self._paging)
         self._reminding = reminding
+        self._waiting = 0
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -51,6 +56,7 @@ class Pager:
                 self._fit.log.exception("the pages to the officers failed")
                 self._fit.readiness.concern(_CONCERN, "a fault keeps drafts from being paged to any officer")
                 pause = _FAULT_PAUSE
+            await self._fit.clock.sleep(_rest(self._waiting))
             await self._fit.bells.drafts.wait(self._fit.clock, pause)
 
     async def round(self) -> datetime:
@@ -129,7 +135,13 @@ class Pager:
         return None
 
     def _tell(self, waiting: int, unpaged: int) -> None:
+        self._waiting = waiting
         self._fit.metrics.drafts_waiting.set(waiting)
         self._fit.metrics.drafts_unpaged.set(unpaged)
         concern = f"{unpaged} of {waiting} drafts waiting for a decision could not be paged to any officer"
         self._fit.readiness.concern(_CONCERN, concern if unpaged else None)
+
+
+def _rest(waiting: int) -> float:
+    """Seconds between two rounds. Every new draft rings, and a round looks at all of them: 3 s of work for 100,000."""
+    return min(max(0, waiting - _MANY) / _LOOKED_AT, _LONGEST_REST)

@@ -179,7 +179,8 @@ class Peers:
         """Whoever may send and is told 202 must be able to rely on it."""
         state = (await self._.store.get_alert(alert_id)).state
         if state in UNDECIDED and holds(token, "alerts:send"):
-            raise Conflict(f"this message is here as alert {alert_id}, which is {state}: decide on that one")
+            what = "decide on that one" if state is AlertState.DRAFT else "nothing of it is sent"
+            raise Conflict(f"this message is here as alert {alert_id}, which is {state}: {what}")
 
     async def _news(self, message: Message, known: Sequence[StoredAlert], call: Call) -> bytes:
         """An Ack, an Error, or a Cancel of what never went out: kept and audited; the answer speaks of the alert it is

@@ -16,7 +16,8 @@ from alertd.ports.stores.peers import PeerStore
 _MOST_KEPT: Final = 1_000
 _AN_HOUR: Final = 3_600.0
 _MOST_TOLD: Final = 5
-"""In an hour: one Cancel may name two hundred messages, and officers must not drown in what is not sent."""
+"""In an hour, of real ones, and as many of drills: one Cancel may name two hundred messages, and officers must not
+drown in what is not sent."""
 
 
 class Withholding:
@@ -25,7 +26,7 @@ class Withholding:
         self._fit = parts.fittings
         self._notices = Notices(parts)
         self._done: set[Reference] = set()
-        self._told: deque[float] = deque(maxlen=_MOST_TOLD)
+        self._told: dict[bool, deque[float]] = {real: deque(maxlen=_MOST_TOLD) for real in (True, False)}
 
     async def withhold(self, message: Message, why: str) -> None:
         """However often it is posted. After a restart, or when very many were withheld since, it is audited again, but
@@ -41,10 +42,10 @@ class Withholding:
         self._done.add(name)
 
     async def _tell(self, message: Message, why: str) -> None:
-        now = self._fit.clock.monotonic()
-        while self._told and now - self._told[0] >= _AN_HOUR:
-            self._told.popleft()
-        if len(self._told) == _MOST_TOLD:
+        now, told = self._fit.clock.monotonic(), self._told[message.alert.status.is_real]
+        while told and now - told[0] >= _AN_HOUR:
+            told.popleft()
+        if len(told) == _MOST_TOLD:
             self._fit.log.warning("not sent, and not told to the officers either", message=str(message.origin.name))
             return
         info = message.alert.info[:1]
@@ -54,10 +55,10 @@ class Withholding:
             why=why,
             posted_by=message.origin.owner,
             status=message.alert.status,
-            last=len(self._told) == _MOST_TOLD - 1,
+            last=len(told) == _MOST_TOLD - 1,
         )
         await self._notices.tell(f"withheld-{_digest(message.origin.name)}", notice)
-        self._told.append(now)
+        told.append(now)
 
 
 def _digest(name: Reference) -> str:

@@ -166,3 +166,11 @@ async def test_a_decision_at_the_same_time_comes_before_it_or_after(desk: Desk, 
             assert state != "draft"
         else:
             assert (decided, code, state) == (409, 202, "rejected")
+
+
+async def test_of_a_draft_that_was_rejected_it_is_said_that_nothing_is_sent(desk: Desk) -> None:
+    old = await drafted(desk)
+    await desk.house.call("POST", f"/v1/alerts/{old}/reject", {"reason": "falso allarme"}, who="officer")
+    code, problem = await desk.post(document("A"))
+    assert code == 409
+    assert f"here as alert {old}, which is rejected: nothing of it is sent" in problem["detail"]

@@ -81,3 +81,11 @@ async def test_a_message_of_status_draft_is_told_to_nobody(desk: Desk) -> None:
     assert (await desk.post(document("A", status="Draft")))[0] == 409
     assert len(await desk.audited("alert.withheld")) == 1
     assert await notices(desk) == []
+
+
+async def test_drills_leave_what_is_real_its_five(desk: Desk) -> None:
+    for number, status in enumerate(["Exercise"] * 6 + ["Actual"]):
+        await desk.post(document(f"C{number}", "Cancel", minute=3, references=[name(f"A{number}")], status=status))
+        assert (await desk.post(document(f"A{number}", status=status)))[0] == 409
+    assert len(await desk.audited("alert.withheld")) == 7
+    assert len(await notices(desk)) == 5 + 1

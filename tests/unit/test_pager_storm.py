@@ -1,8 +1,9 @@
 """A storm of drafts at the officers' desk: few pages, nothing lost, and all of it after a restart too."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -315,3 +316,27 @@ async def test_every_language_of_pages_has_words_for_many(desk: Desk, tag: str) 
         assert word in (over.description or "").replace(" :", ":"), word
     assert "{" not in f"{said}{over.headline}{over.description}{over.instruction}"
     assert tag in TOGETHER_WORDS
+
+
+async def test_between_rounds_over_very_many_others_have_their_turn(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds: list[float] = []
+
+    async def round_over_many() -> datetime:
+        rounds.append(desk.clock.monotonic())
+        desk.pager._tell(waiting=21_000, unpaged=0)
+        return desk.clock.now() + timedelta(minutes=1)
+
+    monkeypatch.setattr(desk.pager, "round", round_over_many)
+    running = asyncio.create_task(desk.pager.run())
+    try:
+        await desk.clock.advance(0.9)
+        desk.fit.bells.drafts.ring()
+        await desk.clock.advance(0.05)
+        assert rounds == [0.0]
+        await desk.clock.advance(0.05)
+        assert rounds == [0.0, 1.0]
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
