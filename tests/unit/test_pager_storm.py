@@ -318,6 +318,22 @@ async def test_every_language_of_pages_has_words_for_many(desk: Desk, tag: str) 
     assert tag in TOGETHER_WORDS
 
 
+@pytest.mark.parametrize("tag", sorted(PAGE_WORDS))
+async def test_the_longest_page_about_many_fits_a_chat_message_with_what_to_do(desk: Desk, tag: str) -> None:
+    long = "parola " * 60
+    info = replace(river().info[0], headline=long, area=(replace(river().info[0].area[0], area_desc=long),))
+    stored = await desk.store.get_alert((await grave(desk, Severity.EXTREME)).id)
+    shown = [replace(stored, alert=replace(stored.alert, info=(info,)))] * 5
+    gravity = Gravity(real=True, emergency=True, severity=4)
+    names = [f"rule:{number}{'r' * 80}" for number in range(40)]
+    drafts = [Undecided(n, f"d{n}", stored.deadline, names[n % 40], gravity) for n in range(100_000)]
+    outcomes = [Outcome(AlertState.REJECTED, False, name, long, 2_500) for name in names]
+    (one,) = TogetherSpeech(drafts, shown, outcomes, replace(SERVICE, languages=(tag,)), 99).infos()
+    assert one.description is not None
+    assert not one.description.endswith("…"), "it was cut"
+    assert len(f"{one.headline}\n\n{one.description}\n\n{one.instruction}") < 4_096 - 256
+
+
 async def test_between_rounds_over_very_many_others_have_their_turn(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

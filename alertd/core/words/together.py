@@ -22,8 +22,11 @@ from alertd.ports.stores.pages import Outcome, Undecided
 SHOWN: Final = 5
 """So many drafts are named on a page."""
 
-_RULES: Final = 8
-_OUTCOMES: Final = 8
+_RULES: Final = 5
+_OUTCOMES: Final = 5
+_NAME: Final = 60
+"""With these a page never outgrows the 4,096 characters of a chat message, at whose end stands what to do."""
+
 _EVERY_BLOCK: Final = 2**MAX_BLOCKS - 1
 _WHAT: Final = 120
 _BY_RANK: Final = {4: Severity.EXTREME, 3: Severity.SEVERE, 2: Severity.MODERATE, 1: Severity.MINOR}
@@ -135,4 +138,4 @@ def _severity(drafts: Sequence[Undecided]) -> Severity:
 
 
 def _who(actor: str | None) -> str:
-    return clip(plain(line(actor or "?")), 100)
+    return clip(plain(line(actor or "?")), _NAME)
