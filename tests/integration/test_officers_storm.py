@@ -145,6 +145,8 @@ async def _cleared(it: Replay, capsys: pytest.CaptureFixture[str], monkeypatch: 
     await looked(it)
     [over] = [stored.alert for stored in await it.alerts() if is_together_ending(stored.alert.id)]
     assert "NESSUN'ALTRA BOZZA" in over.info[0].headline
+    told = (await it.town.receipts(over.id))["people"]
+    assert (told["total"], told["delivered"]) == (1, 1)
     assert heard(it, "anna") == 0
     before = await pages(it)
     for _ in range(3):

@@ -125,6 +125,15 @@ async def a_desk(folder: Path) -> AsyncIterator[Desk]:
         yield Desk(store, folder, ManualClock(NOW))
 
 
+@asynccontextmanager
+async def a_staffed_desk(folder: Path) -> AsyncIterator[Desk]:
+    """With an officer, and a citizen of Montelupo."""
+    async with a_desk(folder) as desk:
+        await desk.enrol("capo", Cohort.OFFICERS)
+        await desk.enrol("citizen", Cohort.PUBLIC, zones=("048028",))
+        yield desk
+
+
 def river(**changes: Any) -> Submission:
     info = Info(
         "it-IT",

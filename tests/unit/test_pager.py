@@ -22,14 +22,12 @@ from alertd.ports.adapter import Traits
 from alertd.ports.stores.intake import NewAlert
 from tests.integration.store_stand import NOW, an_alert, new, sql
 from tests.support.clock import ManualClock
-from tests.unit.officers_stand import CARRIERS, OFFICER, Desk, a_desk, river
+from tests.unit.officers_stand import CARRIERS, OFFICER, Desk, a_desk, a_staffed_desk, river
 
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with a_desk(tmp_path) as desk:
-        await desk.enrol("capo", Cohort.OFFICERS)
-        await desk.enrol("citizen", Cohort.PUBLIC, zones=("048028",))
+    async with a_staffed_desk(tmp_path) as desk:
         await desk.enrol("actor", Cohort.EXERCISE, zones=("*",))
         yield desk
 

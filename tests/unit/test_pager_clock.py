@@ -9,19 +9,16 @@ import pytest
 
 from alertd.core.storm import Reminding
 from alertd.domain.paging import is_ending, is_together_ending, together
-from alertd.domain.subscriber import Cohort
 from tests.integration.store_stand import NOW
 from tests.support.clock import ManualClock
-from tests.unit.officers_stand import OFFICER, Desk, a_desk, river
+from tests.unit.officers_stand import OFFICER, Desk, a_staffed_desk, river
 
 SOON = NOW + timedelta(minutes=3)
 
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with a_desk(tmp_path) as desk:
-        await desk.enrol("capo", Cohort.OFFICERS)
-        await desk.enrol("citizen", Cohort.PUBLIC, zones=("048028",))
+    async with a_staffed_desk(tmp_path) as desk:
         yield desk
 
 

@@ -26,7 +26,7 @@ from alertd.domain.paging import (
 from alertd.domain.subscriber import Cohort
 from alertd.ports.stores.intake import StoredAlert
 from alertd.ports.stores.pages import Outcome, Undecided
-from tests.unit.officers_stand import OFFICER, SERVICE, Desk, a_desk, river
+from tests.unit.officers_stand import OFFICER, SERVICE, Desk, a_desk, a_staffed_desk, river
 
 STORM = 16
 """Enough for a second page about many: ten times as many wait as the first told of."""
@@ -34,9 +34,7 @@ STORM = 16
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with a_desk(tmp_path) as desk:
-        await desk.enrol("capo", Cohort.OFFICERS)
-        await desk.enrol("citizen", Cohort.PUBLIC, zones=("048028",))
+    async with a_staffed_desk(tmp_path) as desk:
         yield desk
 
 

@@ -11,19 +11,16 @@ import pytest
 from alertd.core.raising import Raised
 from alertd.domain.alert import AlertState, MsgType, Status
 from alertd.domain.problems import Conflict, Forbidden, Invalid, NotFound
-from alertd.domain.subscriber import Cohort
 from alertd.domain.texts import LIMITS
 from tests.integration.store_stand import sql
-from tests.unit.officers_stand import OFFICER, Desk, a_desk, river
+from tests.unit.officers_stand import OFFICER, Desk, a_staffed_desk, river
 
 SENDER = replace(OFFICER, name="carla", scopes=frozenset({"alerts:send"}))
 
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with a_desk(tmp_path) as desk:
-        await desk.enrol("capo", Cohort.OFFICERS)
-        await desk.enrol("citizen", Cohort.PUBLIC, zones=("048028",))
+    async with a_staffed_desk(tmp_path) as desk:
         yield desk
 
 

@@ -7,17 +7,14 @@ import pytest
 
 from alertd.core.raising import Raised
 from alertd.domain.alert import AlertState, MsgType
-from alertd.domain.subscriber import Cohort
 from alertd.ports.stores.intake import StoredAlert
-from tests.unit.officers_stand import OFFICER, Desk, a_desk
+from tests.unit.officers_stand import OFFICER, Desk, a_staffed_desk
 from tests.unit.test_raising import all_clear, change
 
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with a_desk(tmp_path) as desk:
-        await desk.enrol("capo", Cohort.OFFICERS)
-        await desk.enrol("citizen", Cohort.PUBLIC, zones=("048028",))
+    async with a_staffed_desk(tmp_path) as desk:
         yield desk
 
 
